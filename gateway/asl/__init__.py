@@ -1,0 +1,1 @@
+"""PURE: the Amazon States Language. Definitions become machines, stimuli become records; no I/O, no clock."""

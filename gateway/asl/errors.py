@@ -1,0 +1,42 @@
+"""The two errors of the language: one of a running state, one of a definition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+class StateError(Exception):
+    """A state fails with an ASL error name. Retry, Catch or a failed execution; never leaves ``advance``."""
+
+    def __init__(self, error: str | None, cause: str | None, *, located: bool = False) -> None:
+        super().__init__(f"{error}: {cause}")
+        self.error = error
+        self.cause = cause
+        self.located = located
+        """AWS puts "An error occurred while executing the state '<name>' (entered at the event id #<n>). "
+        before the cause; ``advance`` does so where this is set."""
+
+
+class ExpressionError(ValueError):
+    """A path, intrinsic call, template or rule that does not parse; the message says what and where in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding of validation, in AWS's terms."""
+
+    code: str
+    """SCHEMA_VALIDATION_FAILED, MISSING_TRANSITION_TARGET, …"""
+    location: str
+    """JSON pointer: ``/States/A/Next``; ``/`` for the whole."""
+    message: str
+    severity: Literal["ERROR", "WARNING"] = "ERROR"
+
+
+class DefinitionError(Exception):
+    """A definition that cannot run; carries every diagnostic."""
+
+    def __init__(self, diagnostics: list[Diagnostic]) -> None:
+        super().__init__("; ".join(f"{d.code}: {d.message} at {d.location}" for d in diagnostics))
+        self.diagnostics = diagnostics

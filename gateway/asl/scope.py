@@ -1,0 +1,35 @@
+"""What an expression may look at while it is evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from random import Random
+from typing import Any, TypeAlias
+
+Json: TypeAlias = Any
+"""A JSON document: dict, list, str, int, float, bool or None."""
+
+
+class Scope:
+    """One evaluation: ``$`` is ``data``, ``$$`` is ``context``; dice are the stimulus's."""
+
+    def __init__(
+        self, data: Json, make_context: Callable[[], dict[str, Json]], random: Random
+    ) -> None:
+        self.data = data
+        self.random = random
+        self._make_context = make_context
+
+    @cached_property
+    def context(self) -> dict[str, Json]:
+        """The Context Object, built only when an expression asks for it."""
+        return self._make_context()
+
+    def on(self, data: Json) -> Scope:
+        """The same scope over another document."""
+        return Scope(data, self._make_context, self.random)
+
+
+Expression: TypeAlias = Callable[[Scope], Json]
+"""A compiled expression. Raises StateError."""

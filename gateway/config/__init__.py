@@ -1,0 +1,1 @@
+"""YAML with line numbers -> settings; every problem at once."""

@@ -1,0 +1,1 @@
+"""The trio shell around the language core: everything that changes an execution goes through here."""

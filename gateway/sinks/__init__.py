@@ -1,0 +1,1 @@
+"""Where notifications go: one settings class with one ``send`` each."""

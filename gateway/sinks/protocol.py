@@ -1,0 +1,57 @@
+"""The seam between the outbox and a sink.
+
+A sink is one frozen settings class (pydantic) with one method ``send``. The outbox owns retry, back-off,
+order and letters; a sink maps its vendor's answers to success, Unavailable, Rejected or Gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import httpx
+import structlog
+
+Json: TypeAlias = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One thing to tell."""
+
+    id: str
+    """Stable over all attempts and for a late one: receivers deduplicate by it."""
+    event: dict[str, Json]
+    """The status-change event (CONVENTIONS.md) or, for a dead letter, the letter."""
+    message: Json | None
+    """What the sink's ``message`` template made of the event; None = send the event."""
+    attempt: int
+    """1 for the first."""
+    created_at: int
+    """Milliseconds since the epoch."""
+    late: bool = False
+    """It had been given up and is sent again by hand."""
+    trace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """All that a sink may use."""
+
+    http: httpx.AsyncClient
+    in_thread: Callable[..., Awaitable[Any]]
+    now: Callable[[], int]
+    log: structlog.stdlib.BoundLogger
+    region: str = "us-east-1"
+
+
+class Sink(Protocol):
+    """What every sink's settings class offers besides its fields (see sns.py, webhook.py)."""
+
+    type: str
+
+    async def send(self, notification: Notification, outlet: Outlet) -> None:
+        """Return when the far side has accepted it. Raises Unavailable (with its Retry-After), Rejected
+        (this one will never be taken) or Gone (it wants nothing any more). Bounded in time by itself."""
+        ...

@@ -1,0 +1,1 @@
+"""Where messages come from: one settings class with one ``run`` each."""

@@ -1,0 +1,419 @@
+"""What a store keeps and how it is asked: the seam that SQLite and the in-memory twin both fill.
+
+A *unit* is a list of changes that stand or fall together. All times are integer milliseconds since the
+epoch. Documents (input, output, definitions, bodies) are JSON text; where a member is ``bytes`` the
+store keeps it as it is. A store evaluates nothing and knows no ASL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol, TypeAlias
+
+Status: TypeAlias = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
+
+# ----------------------------------------------------------------------------- rows
+
+
+class ExecutionRow(NamedTuple):
+    """One execution. (machine_arn, name) is unique while the row is kept."""
+
+    id: int
+    """Given out by the engine, never reused (``Store.last_execution`` tells where to go on)."""
+    arn: str
+    machine_arn: str
+    name: str
+    revision: int
+    """Id of the RevisionRow it began with."""
+    start_at: int
+    input: str
+    trigger: str | None = None
+    """Name of the trigger that started it."""
+    trace: str | None = None
+    """traceHeader of StartExecution, or a W3C traceparent."""
+    status: Status = "RUNNING"
+    stop_at: int | None = None
+    output: str | None = None
+    error: str | None = None
+    cause: str | None = None
+
+
+class HistoryRow(NamedTuple):
+    """The records of one step, encoded (``gateway.asl.codec``)."""
+
+    execution: int
+    first: int
+    """Sequence number of its first record; the next row begins at ``first + count``."""
+    count: int
+    at: int
+    format: int
+    records: bytes
+
+
+class DocumentRow(NamedTuple):
+    """A document too large to stand inside a history row; history refers to it by number."""
+
+    execution: int
+    number: int
+    body: bytes
+
+
+class TimerRow(NamedTuple):
+    """Something that an execution waits for until ``due``. Key: (execution, number, kind)."""
+
+    execution: int
+    number: int
+    kind: str
+    """wait | retry | execution | timeout | heartbeat"""
+    due: int
+    interval: int
+    """The whole span in ms: after a restart, timeout and heartbeat timers get a full one."""
+
+
+class TaskRow(NamedTuple):
+    """A task that has been scheduled and has not ended. Key: (execution, number)."""
+
+    execution: int
+    number: int
+    resource: str
+    """Activity ARN, or another Resource."""
+    input: str
+    """What the worker is given."""
+    scheduled_at: int
+    token_hash: bytes | None = None
+    """SHA-256 of the token it was handed out (or is waited for) with."""
+    worker: str | None = None
+    started_at: int | None = None
+    """None while it waits in its queue."""
+
+
+class NotificationRow(NamedTuple):
+    """A notification (or a letter on its way to a dead-letter target) that a sink has not accepted."""
+
+    id: str
+    """Stable over all attempts; UUID."""
+    sink: str
+    execution: int
+    """0 for none. The next one of the same sink and execution is not sent before this one."""
+    sequence: int
+    """Order within (sink, execution)."""
+    body: str
+    """The status-change event as JSON; for a dead letter, the letter."""
+    created_at: int
+    due: int
+    """When to try (again)."""
+    attempts: int = 0
+    last_error: str | None = None
+    late: bool = False
+    """Sent again by hand after it had been given up."""
+
+
+class LetterRow(NamedTuple):
+    """What could not be taken or delivered, with the reason; kept until retried or dropped."""
+
+    id: str
+    kind: Literal["message", "notification"]
+    origin: str
+    """Name of the trigger or sink."""
+    reason: str
+    created_at: int
+    coordinates: str
+    """Where it came from, readable: queue and MessageId; topic, partition, offset; execution ARN."""
+    body: str
+    """The whole message (or the notification's row) as JSON: enough to try again."""
+
+
+class MachineRow(NamedTuple):
+    """A state machine; what it does is in its revisions, the newest of which is current."""
+
+    arn: str
+    name: str
+    type: Literal["STANDARD", "EXPRESS"]
+    created_at: int
+    status: Literal["ACTIVE", "DELETING"] = "ACTIVE"
+    managed: str | None = None
+    """Hash of the definition as the configuration file last had it; None if made by the API."""
+
+
+class RevisionRow(NamedTuple):
+    """One definition of a machine; kept while an execution refers to it."""
+
+    id: int
+    """Given out by the engine (``Store.last_revision``)."""
+    revision_id: str
+    """UUID that the API shows."""
+    machine_arn: str
+    definition: str
+    role_arn: str
+    created_at: int
+    settings: str = "{}"
+    """loggingConfiguration, tracingConfiguration, encryptionConfiguration … as JSON."""
+
+
+class ActivityRow(NamedTuple):
+    """A registered activity."""
+
+    arn: str
+    name: str
+    created_at: int
+
+
+class PositionRow(NamedTuple):
+    """How far a partition has been read: everything below ``offset`` has its outcome on disk."""
+
+    source: str
+    """The consumer group (and for other sources what stands in for it)."""
+    topic: str
+    partition: int
+    offset: int
+
+
+# -------------------------------------------------------------------------- changes
+
+
+class Insert(NamedTuple):
+    """A new row; that its key is free is the caller's promise (a breach fails the whole unit)."""
+
+    row: (
+        ExecutionRow
+        | HistoryRow
+        | DocumentRow
+        | TimerRow
+        | TaskRow
+        | NotificationRow
+        | LetterRow
+        | MachineRow
+        | RevisionRow
+        | ActivityRow
+    )
+
+
+class EndExecution(NamedTuple):
+    """The execution's status turns final. Its timers and tasks are deleted by changes of their own."""
+
+    execution: int
+    status: Status
+    stop_at: int
+    output: str | None
+    error: str | None
+    cause: str | None
+
+
+class Upsert(NamedTuple):
+    """Put a row in the place of the one with its key, or where there is none."""
+
+    row: TimerRow | TaskRow | NotificationRow | MachineRow
+
+
+class MovePosition(NamedTuple):
+    """A position moves forwards only; ``force`` (the command line) sets it anywhere."""
+
+    row: PositionRow
+    force: bool = False
+
+
+class DeleteTimer(NamedTuple):
+    """The timer is no longer waited for; deleting one that is gone is fine, as for all deletes."""
+
+    execution: int
+    number: int
+    kind: str
+
+
+class DeleteTask(NamedTuple):
+    """The task has ended."""
+
+    execution: int
+    number: int
+
+
+class DeleteNotification(NamedTuple):
+    """The sink has accepted it, or it has become a letter."""
+
+    id: str
+
+
+class DeleteLetter(NamedTuple):
+    """It was retried or dropped."""
+
+    id: str
+
+
+class DeleteMachine(NamedTuple):
+    """Removes the machine; its revisions go when no execution refers to them (``Store.sweep``)."""
+
+    arn: str
+
+
+class DeleteActivity(NamedTuple):
+    """Removes the activity's registration."""
+
+    arn: str
+
+
+Change: TypeAlias = (
+    Insert
+    | EndExecution
+    | Upsert
+    | MovePosition
+    | DeleteTimer
+    | DeleteTask
+    | DeleteNotification
+    | DeleteLetter
+    | DeleteMachine
+    | DeleteActivity
+)
+Unit: TypeAlias = Sequence[Change]
+
+# -------------------------------------------------------------------------- reading
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where a listing goes on: keys are opaque to the caller, limits are rows."""
+
+    limit: int
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of rows and the key of the next (None at the end)."""
+
+    rows: list[ExecutionRow]
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionFilter:
+    """What ``executions`` may be narrowed to; None means all."""
+
+    machine_arn: str | None = None
+    status: Status | None = None
+    name_prefix: str | None = None
+
+
+@dataclass(slots=True)
+class Stats:
+    """Counts and ages for /metrics and /healthz, one cheap query each. Times in ms since the epoch."""
+
+    running: int = 0
+    running_by_trigger: dict[str, int] = field(default_factory=dict)
+    letters: dict[str, int] = field(default_factory=dict)
+    """By origin."""
+    notifications: dict[str, int] = field(default_factory=dict)
+    """Waiting, by sink."""
+    oldest_notification: int | None = None
+    oldest_waiting_task: int | None = None
+    """scheduled_at of the oldest queued task."""
+    oldest_open_task: int | None = None
+    """started_at of the oldest task that was handed out."""
+
+
+class StoreFull(Exception):  # noqa: N818 - a condition, not a mistake
+    """The disk is full: nothing of the unit was written, intake pauses, the same unit may be tried again."""
+
+
+class StoreBusy(Exception):  # noqa: N818 - a condition, not a mistake
+    """Another process holds this database; the message says which."""
+
+
+class StoreTooNew(Exception):  # noqa: N818 - a condition, not a mistake
+    """The database was written by a newer version of Stategate."""
+
+
+class Store(Protocol):
+    """Durable rows. ``commit`` is the only way to write; reads see committed rows only.
+
+    Every method but ``commit`` may be called from any trio task at any time. A read error other than
+    those named here is a bug or a broken disk and ends the daemon.
+    """
+
+    async def commit(self, unit: Unit) -> None:
+        """Write the unit and return when it is durable; units that are queued together share one
+        transaction (group commit) yet stand or fall alone. Units take effect in the order of the
+        calls. Shielded: a cancelled caller does not take its unit back. Raises StoreFull; any other
+        failure of the disk ends the daemon (the writer's task fails)."""
+
+    # Executions and what belongs to them
+    async def execution(self, arn: str) -> ExecutionRow | None: ...
+    async def execution_by_id(self, execution: int) -> ExecutionRow | None: ...
+    async def names(self, machine_arn: str, names: Sequence[str]) -> dict[str, ExecutionRow]:
+        """Those of the names that have an execution of that machine."""
+        ...
+
+    async def executions(self, which: ExecutionFilter, page: Page) -> Listing:
+        """Newest first (start_at, then id)."""
+        ...
+
+    async def history(self, execution: int, first: int = 0) -> list[HistoryRow]:
+        """All rows from the one that begins at ``first`` on, in order."""
+        ...
+
+    async def documents(self, execution: int, numbers: Sequence[int] | None = None) -> dict[int, bytes]: ...
+    async def last_execution(self) -> int:
+        """Highest id ever given to an execution, 0 for none; survives retention."""
+        ...
+
+    # Outstanding effects
+    async def timers(self, until: int, limit: int) -> list[TimerRow]:
+        """The earliest ``limit`` timers due at or before ``until``, in order of due."""
+        ...
+
+    async def renew_intervals(self, now: int) -> None:
+        """After a start: each timeout and heartbeat timer is due no earlier than ``now + interval``."""
+        ...
+
+    async def tasks(self, *, started: bool | None = None) -> list[TaskRow]:
+        """Open tasks, oldest first; ``started`` narrows to queued (False) or handed-out (True) ones."""
+        ...
+
+    async def task(self, execution: int, number: int) -> TaskRow | None: ...
+    async def execution_tasks(self, execution: int) -> list[TaskRow]: ...
+    async def execution_timers(self, execution: int) -> list[TimerRow]: ...
+
+    # Outbox and letters
+    async def notifications(self, sink: str, until: int, limit: int) -> list[NotificationRow]:
+        """Due at or before ``until``, by due; of one execution only the one with the lowest sequence."""
+        ...
+
+    async def next_notification(self, sink: str) -> int | None:
+        """When the earliest notification of the sink is due, however far ahead."""
+        ...
+
+    async def letters(self, origin: str | None, page: Page) -> tuple[list[LetterRow], str | None]: ...
+    async def letter(self, letter: str) -> LetterRow | None: ...
+
+    # Definitions
+    async def machines(self) -> list[MachineRow]: ...
+    async def machine(self, arn: str) -> MachineRow | None: ...
+    async def revision(self, revision: int) -> RevisionRow | None: ...
+    async def current_revision(self, machine_arn: str) -> RevisionRow | None: ...
+    async def last_revision(self) -> int: ...
+    async def activities(self) -> list[ActivityRow]: ...
+    async def activity(self, arn: str) -> ActivityRow | None: ...
+
+    # Sources
+    async def positions(self, source: str | None = None) -> list[PositionRow]: ...
+
+    # Upkeep
+    async def stats(self) -> Stats: ...
+    async def sweep(self, before: int, limit: int) -> int:
+        """Delete up to ``limit`` executions that ended before ``before`` with all that is theirs
+        (history, documents), then revisions of which no execution and no machine is left; returns how
+        many executions went. Ones with notifications outstanding stay."""
+        ...
+
+    async def backup(self, path: str) -> None:
+        """A consistent copy of everything committed, while the daemon runs."""
+        ...
+
+
+class OpenStore(Protocol):
+    """How a store is opened: an async context manager that ends with everything queued written."""
+
+    def __call__(self, path: str) -> AbstractAsyncContextManager[Store]: ...
+
+

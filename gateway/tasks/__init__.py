@@ -1,0 +1,1 @@
+"""Task integrations, one file each."""

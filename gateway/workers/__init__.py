@@ -1,0 +1,1 @@
+"""The activity worker processes that the daemon runs."""
