@@ -1,0 +1,32 @@
+"""The source ``sqs``: messages of an SQS queue, standard or FIFO."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class SqsSource(BaseModel):
+    """Receives from an SQS queue by long polling and deletes a message when its outcome is on disk.
+
+    The message has `attributes` and `message_attributes`; its `body` is the parsed JSON or the text
+    (the envelope of an SNS subscription is left as it is). Its id is the MessageId. A FIFO queue keeps
+    the order of starts within a message group."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    type: Literal["sqs"]
+    """`sqs`"""
+    queue_url: Annotated[str, Field(pattern=r"^https?://[^/]+/.+")]
+    """URL of the queue, as `GetQueueUrl` gives it."""
+    batch_size: Annotated[int, Field(ge=1, le=10)] = 10
+    """Messages of one receive call, at most."""
+    wait_seconds: Annotated[int, Field(ge=0, le=20)] = 20
+    """How long a receive call waits for a message."""
+    receivers: Annotated[int, Field(ge=1, le=32)] = 1
+    """Receive calls at a time."""
+    region: str | None = None
+    """Region of the queue; without it, the AWS environment's, then the configuration's."""
+    endpoint_url: str | None = None
+    """Where SQS is, if not at AWS; without it, that of the AWS environment."""

@@ -1,0 +1,23 @@
+"""What SNS sends over HTTP(S): settings for confirming subscriptions and checking signatures."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_TOPIC = r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+(\.fifo)?$"
+
+
+class Sns(BaseModel):
+    """Messages of SNS topics: confirms subscriptions, checks signatures, unwraps envelopes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    type: Literal["sns"]
+    """`sns`"""
+    topics: tuple[Annotated[str, Field(pattern=_TOPIC)], ...] = Field(min_length=1)
+    """ARNs of the topics that may send here; any other is refused."""
+    hosts: tuple[str, ...] = ()
+    """`host:port` of local stand-ins for SNS that are trusted besides AWS's own hosts, over plain
+    HTTP too. Leave it out in production."""
