@@ -1,1 +1,1 @@
-"""From a message to a start: filter, name, input."""
+"""From message to execution: filters and mappings (pure), and the trigger that applies them."""
