@@ -1,0 +1,154 @@
+"""``advance``: what follows from a stimulus. Pure: no I/O, no clock, no dice of its own, and it never raises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.asl import flow
+from gateway.asl import records as r
+from gateway.asl import stimuli as s
+from gateway.asl.errors import StateError
+from gateway.asl.execution import Execution, Frame, Task
+from gateway.asl.flow import HistoryFull, Run
+from gateway.asl.records import Record
+from gateway.asl.scope import Json
+from gateway.asl.states.state import StateMachine
+from gateway.asl.stimuli import Stimulus
+
+BUDGET = 200
+"""Transitions of one step; then the caller lets others run and goes on with ``Continue``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a stimulus led to. The records have been applied; the changed effects are in the execution."""
+
+    records: list[Record]
+    more: bool
+    """Give ``Continue``: it could go on, but its budget is spent."""
+    dumps: Callable[[Json], bytes]
+    """Memo of the documents' texts, for the codec."""
+    bug: Exception | None = None
+    """A defect of ours: the execution has failed with States.Runtime; to be reported loudly."""
+
+
+def advance(
+    machine: StateMachine,
+    execution: Execution,
+    stimulus: Stimulus,
+    at: int,
+    seed: bytes,
+    budget: int = BUDGET,
+) -> Step:
+    """Apply the stimulus and go on as far as possible without the outside world.
+
+    ``at`` is milliseconds since the epoch, ``seed`` 16 bytes. A stimulus for something that no longer
+    waits gives a step without records.
+    """
+    run = Run(machine, execution, at, seed)
+    bug: Exception | None = None
+    try:
+        if execution.status == "RUNNING":
+            _take(run, stimulus)
+            _go_on(run, budget)
+    except HistoryFull:
+        _end(run, "The execution reached the maximum number of history events (25000).")
+    except Exception as error:  # noqa: BLE001 - contained here: it fails this one execution, loudly
+        bug = error
+        _end(run, f"Internal error: {type(error).__name__}: {error}")
+    return Step(run.records, bool(execution.ready), run.dumps, bug)
+
+
+def _end(run: Run, cause: str) -> None:
+    record = r.ExecutionFailed(0, "States.Runtime", cause)
+    run.execution.apply(record, run.at)
+    run.records.append(record)
+
+
+def _go_on(run: Run, budget: int) -> None:
+    execution = run.execution
+    while execution.ready and run.transitions < budget:
+        frame = execution.frames[next(iter(execution.ready))]
+        if frame.join is None:
+            flow.enter(run, frame)
+        else:
+            _guarded(run, frame, run.state(frame).joined)
+
+
+def _guarded(run: Run, frame: Frame, act: Callable[[Run, Frame], None]) -> None:
+    try:
+        act(run, frame)
+    except StateError as error:
+        flow.fail(run, frame, error)
+
+
+# --------------------------------------------------------------------- stimuli
+
+
+def _take(run: Run, stimulus: Stimulus) -> None:
+    match stimulus:
+        case s.Start():
+            _start(run)
+        case s.Continue():
+            pass
+        case s.TimerFired(number, kind):
+            if (number, kind) in run.execution.effects:
+                _timer_fired(run, number, kind)
+        case s.Stop(error, cause):
+            run.emit(r.ExecutionAborted(0, error, cause))
+        case s.HandOut() | s.Return() | s.Succeed() | s.Fail():
+            task = run.execution.task(stimulus.number)
+            if task is not None:
+                _answer(run, task, stimulus)
+
+
+def _start(run: Run) -> None:
+    if run.execution.frames:
+        return
+    seconds = run.machine.timeout_seconds
+    if seconds is None:
+        run.emit(r.ExecutionStarted(0, None, None, 0))
+    else:
+        start = run.execution.identity.start_at
+        run.emit(r.ExecutionStarted(0, 1, start + seconds * 1000, seconds * 1000))
+
+
+def _timer_fired(run: Run, number: int, kind: str) -> None:
+    if kind == "execution":
+        run.emit(r.ExecutionTimedOut(0, None, None))
+        return
+    task = run.execution.task(number)
+    if task is not None:
+        frame = run.execution.frames[task.frame]
+        run.emit(r.TaskTimedOut(frame.id, number, *_timed_out(kind)))
+        flow.fail(run, frame, StateError(*_timed_out(kind)))
+        return
+    frame = next(f for f in run.execution.frames.values() if f.wait == number)
+    if kind == "retry":
+        flow.attempt(run, frame)
+    else:
+        _guarded(run, frame, run.state(frame).timer_fired)
+
+
+def _timed_out(kind: str) -> tuple[str, None]:
+    return ("States.Timeout" if kind == "timeout" else "States.HeartbeatTimeout"), None
+
+
+def _answer(run: Run, task: Task, stimulus: s.HandOut | s.Return | s.Succeed | s.Fail) -> None:
+    frame = run.execution.frames[task.frame]
+    match stimulus:
+        case s.HandOut(number, worker, token_hash):
+            if task.started_at is None:
+                again = frame.handed_out == number
+                kind = r.TaskResumed if again else r.TaskStarted
+                run.emit(kind(frame.id, number, worker, token_hash))
+        case s.Return(number, token_hash):
+            if task.token_hash == token_hash:
+                run.emit(r.TaskReturned(frame.id, number))
+        case s.Succeed(number, output):
+            run.emit(r.TaskSucceeded(frame.id, number, output))
+            _guarded(run, frame, lambda run, frame: flow.succeed(run, frame, output))
+        case s.Fail(number, error, cause):
+            run.emit(r.TaskFailed(frame.id, number, error, cause))
+            flow.fail(run, frame, StateError(error, cause))

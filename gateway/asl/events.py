@@ -1,0 +1,186 @@
+"""AWS's history events, built from records when somebody reads the history: one table, nothing stored.
+
+The reader folds the execution along (``present`` is called after ``apply``), so each event finds its
+document, its id and its predecessor in the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from gateway.asl import records as r
+from gateway.asl.execution import Execution
+from gateway.asl.records import INTERNAL, Record
+from gateway.asl.resources import ACTIVITY, TASK, family, parts
+from gateway.asl.scope import Json
+
+Event: TypeAlias = dict[str, Any]
+"""One event with botocore's member names; ``timestamp`` in milliseconds since the epoch."""
+_Details: TypeAlias = tuple[str, dict[str, Json] | None]
+
+
+def history(execution: Execution, rows: Iterable[tuple[int, list[Record]]]) -> Iterator[Event]:
+    """Fold ``execution`` (fresh) along the steps (``at``, records) and yield AWS's events."""
+    for at, step in rows:
+        for record in step:
+            execution.apply(record, at)
+            if type(record) not in INTERNAL:
+                yield present(record, execution, at)
+
+
+def present(record: Record, execution: Execution, at: int) -> Event:
+    """The event of a visible record that has just been applied."""
+    type_, details = _EVENTS[type(record)](record, execution)
+    event: Event = {
+        "timestamp": at,
+        "type": type_,
+        "id": execution.event_id,
+        "previousEventId": execution.previous_event_id,
+    }
+    if details is not None:
+        event[_member(type_)] = details
+    return event
+
+
+def _member(type_: str) -> str:
+    for suffix in ("StateEntered", "StateExited"):
+        if type_.endswith(suffix):
+            return suffix[0].lower() + suffix[1:] + "EventDetails"
+    return type_[0].lower() + type_[1:] + "EventDetails"
+
+
+def _data(name: str, document: Json) -> dict[str, Json]:
+    return _text(name, orjson.dumps(document).decode())
+
+
+def _text(name: str, text: str) -> dict[str, Json]:
+    return {name: text, f"{name}Details": {"truncated": False}}
+
+
+def _error(record: Any) -> dict[str, Json]:
+    members = {"error": record.error, "cause": record.cause}
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _started(_record: r.ExecutionStarted, execution: Execution) -> _Details:
+    identity = execution.identity
+    return "ExecutionStarted", {**_text("input", identity.input), "roleArn": identity.role_arn}
+
+
+def _entered(record: r.StateEntered, execution: Execution) -> _Details:
+    frame = execution.frames[record.frame]
+    data = execution.identity.input if execution.event_id == 2 else None
+    given = _data("input", frame.data) if data is None else _text("input", data)
+    return f"{record.type}StateEntered", {"name": record.name, **given}
+
+
+def _exited(record: r.StateExited, execution: Execution) -> _Details:
+    frame = execution.frames[record.frame]
+    return f"{frame.type}StateExited", {"name": frame.left, **_data("output", frame.data)}
+
+
+def _aborted(record: r.StateAborted, execution: Execution) -> _Details:
+    return f"{execution.frames[record.frame].type}StateAborted", None
+
+
+def _scheduled(record: r.TaskScheduled, execution: Execution) -> _Details:
+    task = execution.task(record.number)
+    assert task is not None, "it has just been scheduled"
+    limits = {
+        "timeoutInSeconds": record.timeout_seconds,
+        "heartbeatInSeconds": record.heartbeat_seconds,
+    }
+    details: dict[str, Json] = {k: v for k, v in limits.items() if v is not None}
+    match family(record.resource):
+        case "Task":
+            service, action = parts(record.resource)
+            region = execution.identity.arn.split(":")[3]
+            parameters = orjson.dumps(task.input).decode()
+            names = {"resourceType": service, "resource": action, "region": region}
+            return "TaskScheduled", {**names, "parameters": parameters, **details}
+        case name:
+            given = {"resource": record.resource, **_data("input", task.input), **details}
+            return f"{name}Scheduled", given
+
+
+def _task_started(record: r.TaskStarted, execution: Execution) -> _Details:
+    resource = execution.frames[record.frame].resource
+    name = family(resource)
+    if name == ACTIVITY:
+        return "ActivityStarted", {} if record.worker is None else {"workerName": record.worker}
+    return f"{name}Started", _where(resource) if name == TASK else None
+
+
+def _where(resource: str) -> dict[str, Json]:
+    service, action = parts(resource)
+    return {"resourceType": service, "resource": action}
+
+
+def _task_ended(word: str) -> Callable[[Any, Execution], _Details]:
+    def build(record: Any, execution: Execution) -> _Details:
+        frame = execution.frames[record.frame]
+        name = family(frame.resource)
+        details = _where(frame.resource) if name == TASK else {}
+        if isinstance(record, r.TaskSucceeded):
+            return f"{name}{word}", {**details, **_data("output", record.output)}
+        return f"{name}{word}", {**details, **_error(record)}
+
+    return build
+
+
+def _map_started(record: r.MapStarted, _execution: Execution) -> _Details:
+    return "MapStateStarted", {"length": record.length}
+
+
+def _iteration_started(record: r.MapIterationStarted, execution: Execution) -> _Details:
+    name = execution.frames[record.frame].state
+    return "MapIterationStarted", {"name": name, "index": record.index}
+
+
+def _iteration_ended(word: str) -> Callable[[Any, Execution], _Details]:
+    def build(_record: Any, execution: Execution) -> _Details:
+        return f"MapIteration{word}", execution.ended_iteration
+
+    return build
+
+
+def _bare(type_: str) -> Callable[[Any, Execution], _Details]:
+    return lambda _record, _execution: (type_, None)
+
+
+def _succeeded(_record: r.ExecutionSucceeded, execution: Execution) -> _Details:
+    return "ExecutionSucceeded", _data("output", execution.output)
+
+
+def _ended(type_: str, **always: str) -> Callable[[Any, Execution], _Details]:
+    return lambda record, _execution: (type_, {**always, **_error(record)})
+
+
+_EVENTS: Final[dict[type[Record], Callable[[Any, Execution], _Details]]] = {
+    r.ExecutionStarted: _started,
+    r.StateEntered: _entered,
+    r.StateExited: _exited,
+    r.StateAborted: _aborted,
+    r.TaskScheduled: _scheduled,
+    r.TaskStarted: _task_started,
+    r.TaskSucceeded: _task_ended("Succeeded"),
+    r.TaskFailed: _task_ended("Failed"),
+    r.TaskTimedOut: _task_ended("TimedOut"),
+    r.ParallelStarted: _bare("ParallelStateStarted"),
+    r.ParallelSucceeded: _bare("ParallelStateSucceeded"),
+    r.ParallelFailed: _bare("ParallelStateFailed"),
+    r.MapStarted: _map_started,
+    r.MapIterationStarted: _iteration_started,
+    r.MapIterationSucceeded: _iteration_ended("Succeeded"),
+    r.MapIterationFailed: _iteration_ended("Failed"),
+    r.MapIterationAborted: _iteration_ended("Aborted"),
+    r.MapSucceeded: _bare("MapStateSucceeded"),
+    r.MapFailed: _bare("MapStateFailed"),
+    r.ExecutionSucceeded: _succeeded,
+    r.ExecutionFailed: _ended("ExecutionFailed"),
+    r.ExecutionAborted: _ended("ExecutionAborted"),
+    r.ExecutionTimedOut: _ended("ExecutionTimedOut", error="States.Timeout"),
+}

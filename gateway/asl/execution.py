@@ -1,0 +1,471 @@
+"""An execution's state, and ``apply``: the only way in which it changes, live and after a restart alike.
+
+``apply`` evaluates nothing: no path, no template, no retry arithmetic. What it needs is in the record or
+came with an earlier one, so folding the history gives the live state whatever version of the language
+runs. It also keeps the outstanding effects (timers, tasks) and notes which of them changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from gateway.asl import records as r
+from gateway.asl.records import INTERNAL, SAME, Record
+from gateway.asl.scope import Json
+
+Status: TypeAlias = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
+
+
+class Identity(NamedTuple):
+    """What an execution is born with."""
+
+    arn: str
+    name: str
+    machine_arn: str
+    role_arn: str
+    start_at: int
+    input: str
+    """JSON text as the caller gave it."""
+
+
+class Timer(NamedTuple):
+    """Waited for until ``due``; ``interval`` is the whole span. Milliseconds."""
+
+    number: int
+    kind: str
+    due: int
+    interval: int
+
+
+class Task(NamedTuple):
+    """Asked for and not ended. ``started_at`` None: it waits in its queue."""
+
+    number: int
+    frame: int
+    resource: str
+    input: Json
+    timeout_seconds: int | None
+    heartbeat_seconds: int | None
+    scheduled_at: int
+    started_at: int | None = None
+    worker: str | None = None
+    token_hash: str | None = None
+
+
+class Join:
+    """What a Parallel or Map knows of its branches or iterations."""
+
+    __slots__ = ("children", "concurrency", "items", "results", "started")
+
+    def __init__(self, length: int, items: Json = None, concurrency: int = 0) -> None:
+        self.items = items
+        self.concurrency = concurrency
+        self.results: list[Json] = [None] * length
+        self.started = 0
+        """How many have been started; also the index of the next one."""
+        self.children: set[int] = set()
+        """Frames that have not ended."""
+
+    @property
+    def complete(self) -> bool:
+        """Every branch or iteration has ended well."""
+        return self.started == len(self.results) and not self.children
+
+    @property
+    def has_room(self) -> bool:
+        """Another iteration may start."""
+        return self.started < len(self.results) and len(self.children) < self.concurrency
+
+
+class Frame:
+    """One line of control: the execution (0), a branch or an iteration."""
+
+    __slots__ = (
+        "data",
+        "entered_at",
+        "entered_event",
+        "handed_out",
+        "id",
+        "index",
+        "join",
+        "last_event",
+        "left",
+        "next",
+        "parent",
+        "resource",
+        "retries",
+        "state",
+        "type",
+        "wait",
+    )
+
+    def __init__(
+        self, id: int, parent: int | None, index: int, data: Json, last_event: int  # noqa: A002
+    ) -> None:
+        self.id = id
+        self.parent = parent
+        self.index = index
+        self.data = data
+        """The document in hand: the current state's input, or the last one's output."""
+        self.last_event = last_event
+        self.state: str | None = None
+        self.type = ""
+        self.next: str | None = None
+        """Where to go; None before the first state and after the last."""
+        self.left = ""
+        """Name of the state that it left last."""
+        self.entered_at = 0
+        self.entered_event = 0
+        self.wait: int | None = None
+        """Number of the timer or task that it waits for."""
+        self.join: Join | None = None
+        self.retries: dict[int, int] = {}
+        """How often each retrier of the current state has been used."""
+        self.resource = ""
+        """What the current task asks for, for the events of its end."""
+        self.handed_out: int | None = None
+        """Number of the task that a worker has had once: another hand-out leaves no event."""
+
+    def dump(self) -> dict[str, Json]:
+        """Everything, for comparison."""
+        members = {name: getattr(self, name) for name in self.__slots__}
+        if self.join is not None:
+            members["join"] = {n: getattr(self.join, n) for n in Join.__slots__}
+        return members
+
+
+EffectKey: TypeAlias = tuple[int, str]
+"""(number, kind): the kind of a timer, or "task"."""
+
+
+class Execution:
+    """The state of one execution, folded from its records."""
+
+    def __init__(self, identity: Identity, input: Json) -> None:  # noqa: A002
+        self.identity = identity
+        self.input = input
+        self.status: Status = "RUNNING"
+        self.stop_at: int | None = None
+        self.error: str | None = None
+        self.cause: str | None = None
+        self.event_id = 0
+        """Id of the last event of AWS's history."""
+        self.previous_event_id = 0
+        """What that event shows as its predecessor."""
+        self.sequence = 0
+        """How many records there are, internal ones included."""
+        self.next_number = 1
+        """Numbers for frames, timers and tasks: one count, none used twice."""
+        self.next_document = 0
+        """Number for the next document row."""
+        self.frames: dict[int, Frame] = {}
+        self.ready: dict[int, None] = {}
+        """Frames that can go on without the outside world, in order."""
+        self.effects: dict[EffectKey, Timer | Task] = {}
+        """What is outstanding."""
+        self.ended_iteration: dict[str, Json] = {}
+        """Name of the Map and index of the iteration that ended last, as its event shows them."""
+        self.touched: dict[EffectKey, bool] = {}
+        """Effects that changed since ``take_changes``: whether each stood before."""
+
+    # ------------------------------------------------------------------ reading
+    @property
+    def output(self) -> Json:
+        """The document in hand of the execution itself; its output once it has succeeded."""
+        return self.frames[0].data
+
+    def task(self, number: int) -> Task | None:
+        """The open task of that number."""
+        task = self.effects.get((number, "task"))
+        return task if isinstance(task, Task) else None
+
+    def take_changes(self) -> Iterator[tuple[EffectKey, Timer | Task | None]]:
+        """The effects that changed since the last call; None for one that is no longer wanted."""
+        touched, self.touched = self.touched, {}
+        for key, stood in touched.items():
+            effect = self.effects.get(key)
+            if effect is not None or stood:
+                yield key, effect
+
+    def dump(self) -> dict[str, Json]:
+        """Everything that the fold must reproduce, for comparison."""
+        members = {k: v for k, v in vars(self).items() if k not in {"touched", "next_document"}}
+        members["frames"] = {k: f.dump() for k, f in self.frames.items()}
+        members["ready"] = set(self.ready)
+        return members
+
+    # ----------------------------------------------------------------- changing
+    def apply(self, record: Record, at: int) -> None:
+        """Change the state as the record says; ``at`` is when it was written."""
+        kind = type(record)
+        self.sequence += 1
+        if kind not in INTERNAL:
+            self.event_id += 1
+        _APPLY[kind](self, record, at)
+
+    def _event(self, frame: Frame) -> None:
+        """The current event follows the frame's last one."""
+        self.previous_event_id = frame.last_event
+        frame.last_event = self.event_id
+
+    def _number(self, number: int) -> None:
+        self.next_number = max(self.next_number, number + 1)
+
+    def _put(self, effect: Timer | Task) -> None:
+        kind = effect.kind if isinstance(effect, Timer) else "task"
+        key = (effect.number, kind)
+        self.touched.setdefault(key, key in self.effects)
+        self.effects[key] = effect
+
+    def _drop(self, number: int, *kinds: str) -> None:
+        for kind in kinds:
+            if self.effects.pop((number, kind), None) is not None:
+                self.touched.setdefault((number, kind), True)
+
+    def _park(self, frame: Frame, number: int) -> None:
+        self._number(number)
+        frame.wait = number
+        self.ready.pop(frame.id, None)
+
+    def _wake(self, frame: Frame) -> None:
+        if frame.wait is not None:
+            self._drop(frame.wait, "wait", "retry", *_TASK_KINDS)
+            frame.wait = None
+        self.ready[frame.id] = None
+
+    def _add_frame(self, frame: Frame) -> None:
+        self._number(frame.id)
+        self.frames[frame.id] = frame
+        self.ready[frame.id] = None
+
+    def _remove_frame(self, number: int) -> Frame:
+        """Forget a frame, what it waits for and the frames below it."""
+        frame = self.frames.pop(number)
+        self.ready.pop(number, None)
+        if frame.wait is not None:
+            self._drop(frame.wait, "wait", "retry", *_TASK_KINDS)
+        self._remove_children(frame)
+        return frame
+
+    def _remove_children(self, frame: Frame) -> None:
+        if frame.join is not None:
+            for child in sorted(frame.join.children):
+                self._remove_frame(child)
+            frame.join = None
+
+    # One method for each kind of record.
+    def _execution_started(self, record: r.ExecutionStarted, _at: int) -> None:
+        frame = Frame(0, None, 0, self.input, 0)
+        self._add_frame(frame)
+        if record.number is not None and record.due is not None:
+            self._number(record.number)
+            self._put(Timer(record.number, "execution", record.due, record.interval))
+
+    def _state_entered(self, record: r.StateEntered, at: int) -> None:
+        frame = self.frames[record.frame]
+        self._event(frame)
+        frame.state, frame.type, frame.next = record.name, record.type, None
+        frame.entered_at, frame.entered_event = at, self.event_id
+        frame.retries, frame.resource = {}, ""
+        self._wake(frame)
+
+    def _state_exited(self, record: r.StateExited, _at: int) -> None:
+        frame = self.frames[record.frame]
+        self._event(frame)
+        self._wake(frame)
+        self._remove_children(frame)
+        frame.left, frame.state, frame.next = frame.state or "", None, record.next
+        if record.output is not SAME:
+            frame.data = record.output
+
+    def _state_aborted(self, record: r.StateAborted, _at: int) -> None:
+        self._event(self.frames[record.frame])
+
+    def _wait_started(self, record: r.WaitStarted, _at: int) -> None:
+        self._park(self.frames[record.frame], record.number)
+        self._put(Timer(record.number, "wait", record.due, record.interval))
+
+    def _retry_scheduled(self, record: r.RetryScheduled, _at: int) -> None:
+        frame = self.frames[record.frame]
+        self._wake(frame)
+        self._remove_children(frame)
+        frame.retries[record.retrier] = frame.retries.get(record.retrier, 0) + 1
+        self._park(frame, record.number)
+        self._put(Timer(record.number, "retry", record.due, record.interval))
+
+    def _task_scheduled(self, record: r.TaskScheduled, at: int) -> None:
+        frame = self.frames[record.frame]
+        self._event(frame)
+        self._wake(frame)
+        frame.resource = record.resource
+        self._park(frame, record.number)
+        given = frame.data if record.input is SAME else record.input
+        timeouts = (record.timeout_seconds, record.heartbeat_seconds)
+        self._put(Task(record.number, record.frame, record.resource, given, *timeouts, at))
+
+    def _task_started(self, record: r.TaskStarted | r.TaskResumed, at: int) -> None:
+        frame = self.frames[record.frame]
+        if isinstance(record, r.TaskStarted):
+            self._event(frame)
+        task = self.task(record.number)
+        assert task is not None, "a task that starts is open"
+        frame.handed_out = record.number
+        self._put(
+            task._replace(started_at=at, worker=record.worker, token_hash=record.token_hash)
+        )
+        for kind, seconds in (
+            ("timeout", task.timeout_seconds),
+            ("heartbeat", task.heartbeat_seconds),
+        ):
+            if seconds is not None:
+                self._put(Timer(record.number, kind, at + seconds * 1000, seconds * 1000))
+
+    def _task_returned(self, record: r.TaskReturned, _at: int) -> None:
+        task = self.task(record.number)
+        assert task is not None, "a task that is returned is open"
+        self._put(task._replace(started_at=None, worker=None, token_hash=None))
+        self._drop(record.number, "timeout", "heartbeat")
+
+    def _task_ended(
+        self, record: r.TaskSucceeded | r.TaskFailed | r.TaskTimedOut, _at: int
+    ) -> None:
+        frame = self.frames[record.frame]
+        self._event(frame)
+        self._wake(frame)
+
+    def _parallel_started(self, record: r.ParallelStarted, _at: int) -> None:
+        frame = self._begin_join(record.frame, Join(record.branches))
+        assert frame.join is not None, "it has just begun"
+        data = frame.data if record.input is SAME else record.input
+        frame.join.started = record.branches
+        for index in range(record.branches):
+            child = Frame(record.first + index, frame.id, index, data, self.event_id)
+            frame.join.children.add(child.id)
+            self._add_frame(child)
+        self._settle(frame)
+
+    def _begin_join(self, number: int, join: Join) -> Frame:
+        frame = self.frames[number]
+        self._event(frame)
+        self._wake(frame)
+        frame.join = join
+        self._settle(frame)
+        return frame
+
+    def _settle(self, frame: Frame) -> None:
+        """A frame that joins can go on when it is complete or has room for another iteration."""
+        if frame.join is not None and (frame.join.complete or frame.join.has_room):
+            self.ready[frame.id] = None
+        else:
+            self.ready.pop(frame.id, None)
+
+    def _map_started(self, record: r.MapStarted, _at: int) -> None:
+        items = self.frames[record.frame].data if record.items is SAME else record.items
+        self._begin_join(record.frame, Join(record.length, items, record.concurrency))
+
+    def _map_iteration_started(self, record: r.MapIterationStarted, _at: int) -> None:
+        frame = self.frames[record.frame]
+        assert frame.join is not None, "an iteration belongs to a Map that has started"
+        # AWS: an iteration follows the last event inside the one before it.
+        self._event(frame)
+        join = frame.join
+        data = join.items[record.index] if record.input is SAME else record.input
+        join.started = record.index + 1
+        join.children.add(record.child)
+        self._add_frame(Frame(record.child, frame.id, record.index, data, self.event_id))
+        self._settle(frame)
+
+    def _child_succeeded(
+        self, record: r.BranchSucceeded | r.MapIterationSucceeded, _at: int
+    ) -> None:
+        frame = self._remove_frame(record.frame)
+        parent = self._parent(frame)
+        assert parent.join is not None, "a child's parent joins"
+        parent.join.results[frame.index] = frame.data
+        parent.join.children.discard(frame.id)
+        self.previous_event_id = parent.last_event = frame.last_event
+        self._settle(parent)
+        self._note_iteration(frame, parent)
+
+    def _note_iteration(self, frame: Frame, parent: Frame) -> None:
+        self.ended_iteration = {"name": parent.state, "index": frame.index}
+
+    def _child_failed(self, record: r.BranchFailed | r.MapIterationFailed, _at: int) -> None:
+        frame = self.frames[record.frame]
+        parent = self._parent(frame)
+        self.previous_event_id = parent.last_event = frame.last_event
+        self._note_iteration(frame, parent)
+
+    def _map_iteration_aborted(self, record: r.MapIterationAborted, _at: int) -> None:
+        frame = self.frames[record.frame]
+        self.previous_event_id = frame.last_event
+        self._note_iteration(frame, self._parent(frame))
+
+    def _parent(self, frame: Frame) -> Frame:
+        assert frame.parent is not None, "the execution's own frame has no parent"
+        return self.frames[frame.parent]
+
+    def _join_succeeded(self, record: r.ParallelSucceeded | r.MapSucceeded, _at: int) -> None:
+        # AWS: the exit that follows points to the same event as this one.
+        self.previous_event_id = self.frames[record.frame].last_event
+
+    def _join_failed(self, record: r.ParallelFailed | r.MapFailed, _at: int) -> None:
+        frame = self.frames[record.frame]
+        self._event(frame)
+        self._remove_children(frame)
+
+    def _execution_ended(
+        self,
+        record: r.ExecutionSucceeded | r.ExecutionFailed | r.ExecutionAborted | r.ExecutionTimedOut,
+        at: int,
+    ) -> None:
+        # AWS: what ends an execution from outside follows nothing; a failure follows what failed.
+        outside = isinstance(record, r.ExecutionAborted | r.ExecutionTimedOut)
+        self.previous_event_id = 0 if outside else self.frames[record.frame].last_event
+        if not isinstance(record, r.ExecutionSucceeded):
+            self.error, self.cause = record.error, record.cause
+        self.status, self.stop_at = _FINAL[type(record)], at
+        self.ready.clear()
+        for key in list(self.effects):
+            self._drop(*key)
+
+
+_TASK_KINDS: Final = ("task", "timeout", "heartbeat")
+_FINAL: Final[dict[type[Record], Status]] = {
+    r.ExecutionSucceeded: "SUCCEEDED",
+    r.ExecutionFailed: "FAILED",
+    r.ExecutionAborted: "ABORTED",
+    r.ExecutionTimedOut: "TIMED_OUT",
+}
+_APPLY: Final[dict[type[Record], Callable[[Execution, Any, int], None]]] = {
+    r.ExecutionStarted: Execution._execution_started,
+    r.StateEntered: Execution._state_entered,
+    r.StateExited: Execution._state_exited,
+    r.StateAborted: Execution._state_aborted,
+    r.WaitStarted: Execution._wait_started,
+    r.RetryScheduled: Execution._retry_scheduled,
+    r.TaskScheduled: Execution._task_scheduled,
+    r.TaskStarted: Execution._task_started,
+    r.TaskReturned: Execution._task_returned,
+    r.TaskResumed: Execution._task_started,
+    r.TaskSucceeded: Execution._task_ended,
+    r.TaskFailed: Execution._task_ended,
+    r.TaskTimedOut: Execution._task_ended,
+    r.ParallelStarted: Execution._parallel_started,
+    r.BranchSucceeded: Execution._child_succeeded,
+    r.ParallelSucceeded: Execution._join_succeeded,
+    r.ParallelFailed: Execution._join_failed,
+    r.MapStarted: Execution._map_started,
+    r.MapIterationStarted: Execution._map_iteration_started,
+    r.MapIterationSucceeded: Execution._child_succeeded,
+    r.BranchFailed: Execution._child_failed,
+    r.MapIterationFailed: Execution._child_failed,
+    r.MapIterationAborted: Execution._map_iteration_aborted,
+    r.MapSucceeded: Execution._join_succeeded,
+    r.MapFailed: Execution._join_failed,
+    r.ExecutionSucceeded: Execution._execution_ended,
+    r.ExecutionFailed: Execution._execution_ended,
+    r.ExecutionAborted: Execution._execution_ended,
+    r.ExecutionTimedOut: Execution._execution_ended,
+}

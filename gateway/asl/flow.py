@@ -1,0 +1,269 @@
+"""How a frame goes through a state, the same for every type: enter, attempt, succeed or fail, leave.
+
+Here and nowhere else stand InputPath → Parameters → (the type's idea) → ResultSelector → ResultPath →
+OutputPath, what Retry and Catch match, and how a failure climbs out of a branch or an iteration.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Final
+
+import orjson
+
+from gateway.asl import records as r
+from gateway.asl.context import context_object
+from gateway.asl.errors import StateError
+from gateway.asl.execution import Execution, Frame
+from gateway.asl.records import INTERNAL, SAME, Record
+from gateway.asl.scope import Expression, Json, Scope
+from gateway.asl.states.state import Program, Retrier, State, StateMachine
+
+MAX_EVENTS: Final = 25_000
+MAX_DOCUMENT_BYTES: Final = 262_144
+MAX_DELAY_SECONDS: Final = 31_622_400
+
+UNCATCHABLE: Final = frozenset({"States.Runtime"})
+"""These fail the execution, whatever Retry and Catch say."""
+NAMED_ONLY: Final = frozenset({"States.DataLimitExceeded"})
+"""States.ALL and States.TaskFailed do not match these."""
+NOT_TASK_FAILED: Final = frozenset({"States.Timeout"})
+
+
+class HistoryFull(Exception):  # noqa: N818 - a limit of AWS's, not a mistake
+    """The next event would be number 25,000, which AWS keeps for the failure."""
+
+
+class Run:
+    """One step in the making: applies each record as it is emitted and keeps what the step is made of."""
+
+    def __init__(self, machine: StateMachine, execution: Execution, at: int, seed: bytes) -> None:
+        self.machine = machine
+        self.execution = execution
+        self.at = at
+        self.random = Random(seed)
+        self.records: list[Record] = []
+        self.transitions = 0
+        self._texts: dict[int, tuple[Json, bytes]] = {}
+
+    # ------------------------------------------------------------------ emitting
+    def emit(self, record: Record) -> None:
+        """Apply the record and add it to the step."""
+        if type(record) not in INTERNAL and self.execution.event_id >= MAX_EVENTS - 1:
+            raise HistoryFull
+        self.execution.apply(record, self.at)
+        self.records.append(record)
+
+    def number(self) -> int:
+        """A number that no frame, timer or task of the execution ever had."""
+        return self.execution.next_number
+
+    def dumps(self, value: Json) -> bytes:
+        """The document as JSON text; made once in a step for the same object."""
+        known = self._texts.get(id(value))
+        if known is None:
+            known = self._texts[id(value)] = (value, orjson.dumps(value))
+        return known[1]
+
+    def checked(self, value: Json, what: str) -> Json:
+        """The document, unless it is over the limit of 256 KiB."""
+        if isinstance(value, dict | list | str) and len(self.dumps(value)) > MAX_DOCUMENT_BYTES:
+            raise StateError(
+                "States.DataLimitExceeded",
+                f"The {what} with a size exceeding the maximum number of bytes service limit.",
+            )
+        return value
+
+    # ---------------------------------------------------------------- evaluating
+    def scope(self, frame: Frame, data: Json) -> Scope:
+        """What the expressions of the frame's state see, with ``$`` over ``data``."""
+        return Scope(data, lambda: context_object(self.execution, frame), self.random)
+
+    def state(self, frame: Frame) -> State:
+        """The state that the frame is in."""
+        assert frame.state is not None, "asked only of a frame that is in a state"
+        return self.program(frame).states[frame.state]
+
+    def program(self, frame: Frame) -> Program:
+        """The states among which the frame moves: the machine's, a branch's or an iteration's."""
+        if frame.parent is None:
+            return self.machine
+        parent = self.execution.frames[frame.parent]
+        programs = self.state(parent).programs
+        return programs[frame.index] if parent.type == "Parallel" else programs[0]
+
+
+# ------------------------------------------------------------------------ the way through
+
+
+def enter(run: Run, frame: Frame) -> None:
+    """Enter the next state of the frame (the first one of its program, if it has not begun)."""
+    program = run.program(frame)
+    state = program.states[frame.next or program.start_at]
+    run.transitions += 1
+    run.emit(r.StateEntered(frame.id, state.type, state.name))
+    attempt(run, frame)
+
+
+def attempt(run: Run, frame: Frame) -> None:
+    """Do the state the frame is in, for the first time or again."""
+    state = run.state(frame)
+    try:
+        state.start(run, frame, effective_input(run, frame, state))
+    except StateError as error:
+        fail(run, frame, error)
+
+
+def effective_input(run: Run, frame: Frame, state: State) -> Json:
+    """The document in hand after InputPath and Parameters."""
+    data = _through(run, frame, state.input_path, frame.data)
+    return _through(run, frame, state.parameters, data)
+
+
+def _through(run: Run, frame: Frame, expression: Expression | None, data: Json) -> Json:
+    return data if expression is None else expression(run.scope(frame, data))
+
+
+def succeed(run: Run, frame: Frame, result: Json) -> None:
+    """The state's idea came to ``result``: shape the output and leave. Raises StateError."""
+    state = run.state(frame)
+    result = _through(run, frame, state.result_selector, result)
+    leave(run, frame, _merge(frame, state, result), state.next)
+
+
+def _merge(frame: Frame, state: State, result: Json) -> Json:
+    if not state.keeps_result:
+        return frame.data
+    return result if state.result_path is None else state.result_path.put(frame.data, result)
+
+
+def leave(run: Run, frame: Frame, output: Json, target: str | None) -> None:
+    """Exit the state with OutputPath of ``output``, to ``target``; end the frame where there is none."""
+    state = run.state(frame)
+    output = _through(run, frame, state.output_path, output)
+    exit_to(run, frame, output, target)
+
+
+def exit_to(run: Run, frame: Frame, output: Json, target: str | None) -> None:
+    """Exit the state with exactly this output."""
+    state = run.state(frame)
+    if output is not frame.data:
+        run.checked(output, f"state/task '{state.name}' returned a result")
+    run.emit(r.StateExited(frame.id, SAME if output is frame.data else output, target))
+    if target is None:
+        _end(run, frame)
+
+
+def _end(run: Run, frame: Frame) -> None:
+    if frame.parent is None:
+        run.emit(r.ExecutionSucceeded(frame.id))
+    elif run.execution.frames[frame.parent].type == "Map":
+        run.emit(r.MapIterationSucceeded(frame.id))
+    else:
+        run.emit(r.BranchSucceeded(frame.id))
+
+
+# ------------------------------------------------------------------------------- failures
+
+
+def fail(run: Run, frame: Frame, error: StateError) -> None:
+    """The state failed: Retry, Catch, or up and out."""
+    state = run.state(frame)
+    if error.located:
+        place = f"(entered at the event id #{frame.entered_event}). "
+        cause = f"An error occurred while executing the state '{state.name}' {place}{error.cause}"
+        error = StateError(error.error, cause)
+    if error.error in UNCATCHABLE:
+        run.emit(r.ExecutionFailed(frame.id, error.error, error.cause))
+    elif not (_retry(run, frame, state, error) or _catch(run, frame, state, error)):
+        _climb(run, frame, state, error)
+
+
+def matches(names: tuple[str, ...], error: str | None) -> bool:
+    """Whether an ErrorEquals list matches the error."""
+    if error in names:
+        return True
+    if error in NAMED_ONLY:
+        return False
+    return "States.ALL" in names or ("States.TaskFailed" in names and error not in NOT_TASK_FAILED)
+
+
+def _retry(run: Run, frame: Frame, state: State, error: StateError) -> bool:
+    for index, retrier in enumerate(state.retry):
+        if not matches(retrier.errors, error.error):
+            continue
+        used = frame.retries.get(index, 0)
+        if used >= retrier.max_attempts:
+            return False
+        _abort_below(run, frame)
+        interval = _delay_ms(retrier, used, run.random)
+        due = run.at + interval
+        run.emit(r.RetryScheduled(frame.id, run.number(), index, due, interval))
+        return True
+    return False
+
+
+def _delay_ms(retrier: Retrier, used: int, random: Random) -> int:
+    longest = min(retrier.max_delay_seconds or MAX_DELAY_SECONDS, MAX_DELAY_SECONDS)
+    try:
+        seconds = min(retrier.interval_seconds * retrier.backoff_rate**used, longest)
+    except OverflowError:
+        seconds = longest
+    if retrier.full_jitter:
+        seconds = random.uniform(0, seconds)
+    return round(seconds * 1000)
+
+
+def _catch(run: Run, frame: Frame, state: State, error: StateError) -> bool:
+    for catcher in state.catch:
+        if not matches(catcher.errors, error.error):
+            continue
+        output: Json = {"Error": error.error}
+        if error.cause is not None:
+            output["Cause"] = error.cause
+        try:
+            if not catcher.keeps_error:
+                output = frame.data
+            elif catcher.result_path is not None:
+                output = catcher.result_path.put(frame.data, output)
+            _fail_join(run, frame)
+            exit_to(run, frame, output, catcher.next)
+        except StateError as worse:
+            _climb(run, frame, state, worse)
+        return True
+    return False
+
+
+def _climb(run: Run, frame: Frame, state: State, error: StateError) -> None:
+    """Nothing in the state takes the error: it ends the frame, and fails the state around it."""
+    _fail_join(run, frame)
+    if frame.parent is None:
+        run.emit(r.ExecutionFailed(frame.id, error.error, error.cause))
+        return
+    if state.type == "Task":
+        run.emit(r.StateAborted(frame.id))
+    parent = run.execution.frames[frame.parent]
+    iteration = parent.type == "Map"
+    run.emit(r.MapIterationFailed(frame.id) if iteration else r.BranchFailed(frame.id))
+    fail(run, parent, StateError(error.error, error.cause))
+
+
+def _fail_join(run: Run, frame: Frame) -> None:
+    """Say that the Parallel or Map state of the frame has failed, after giving up what runs in it."""
+    if frame.join is not None:
+        _abort_below(run, frame)
+        run.emit(r.MapFailed(frame.id) if frame.type == "Map" else r.ParallelFailed(frame.id))
+
+
+def _abort_below(run: Run, frame: Frame) -> None:
+    """Write the end of every line of control below the frame but the one that failed: it has ended."""
+    if frame.join is None:
+        return
+    for number in sorted(frame.join.children):
+        child = run.execution.frames[number]
+        if child.wait is None and child.join is None:
+            continue
+        _abort_below(run, child)
+        run.emit(r.StateAborted(number))
+        if frame.type == "Map":
+            run.emit(r.MapIterationAborted(number))

@@ -1,0 +1,27 @@
+"""What a Task's Resource says: which family of history events it has, and its service and action."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+ACTIVITY: Final = "Activity"
+LAMBDA: Final = "LambdaFunction"
+TASK: Final = "Task"
+
+_ACTIVITY = re.compile(r"arn:[^:]+:states:[^:]*:[^:]*:activity:.+")
+_LAMBDA = re.compile(r"arn:[^:]+:lambda:[^:]*:[^:]*:function:.+")
+_INTEGRATION = re.compile(r"arn:[^:]+:states:[^:]*:[^:]*:(aws-sdk:[^:]+|[^:]+):(.+)")
+
+
+def family(resource: str) -> str:
+    """The word that AWS's task events begin with: Activity, LambdaFunction or Task."""
+    if _ACTIVITY.fullmatch(resource):
+        return ACTIVITY
+    return LAMBDA if _LAMBDA.fullmatch(resource) else TASK
+
+
+def parts(resource: str) -> tuple[str, str]:
+    """Service and action of an integration: ``arn:aws:states:::sqs:sendMessage`` -> sqs, sendMessage."""
+    found = _INTEGRATION.fullmatch(resource)
+    return (found[1], found[2]) if found else ("", resource)

@@ -1,0 +1,89 @@
+"""What every state has, whatever its type: names, where it leads, how data enters and leaves it.
+
+A type knows only its own idea (``start``); InputPath … OutputPath, Retry and Catch wrap every state in
+one place, ``gateway.asl.flow``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from gateway.asl.reference import ReferencePath
+from gateway.asl.scope import Expression, Json
+
+if TYPE_CHECKING:
+    from gateway.asl.execution import Frame
+    from gateway.asl.flow import Run
+
+@dataclass(frozen=True, slots=True)
+class Retrier:
+    """One entry of Retry. Seconds."""
+
+    errors: tuple[str, ...]
+    interval_seconds: int = 1
+    max_attempts: int = 3
+    backoff_rate: float = 2.0
+    max_delay_seconds: int | None = None
+    full_jitter: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Catcher:
+    """One entry of Catch."""
+
+    errors: tuple[str, ...]
+    next: str
+    result_path: ReferencePath | None = None
+    keeps_error: bool = True
+    """False for ``"ResultPath": null``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """States and where they begin: a machine, a branch of a Parallel, the iteration of a Map."""
+
+    start_at: str
+    states: dict[str, State]
+
+
+@dataclass(frozen=True, slots=True)
+class StateMachine(Program):
+    """A compiled definition."""
+
+    timeout_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A compiled state. An expression that is None leaves the document as it is."""
+
+    type: ClassVar[str]
+
+    name: str
+    next: str | None = None
+    """None for a state that ends its machine, branch or iteration."""
+    input_path: Expression | None = None
+    output_path: Expression | None = None
+    parameters: Expression | None = None
+    result_selector: Expression | None = None
+    result_path: ReferencePath | None = None
+    keeps_result: bool = True
+    """False for ``"ResultPath": null``."""
+    retry: tuple[Retrier, ...] = field(default=())
+    catch: tuple[Catcher, ...] = field(default=())
+    programs: tuple[Program, ...] = field(default=())
+    """What runs inside: the branches of a Parallel, the one iteration of a Map."""
+
+    def start(self, run: Run, frame: Frame, input: Json) -> None:  # noqa: A002
+        """Do what the type is for: emit records until the frame is through or waits. ``input`` is the
+        effective input (after InputPath and Parameters). Raises StateError."""
+        raise NotImplementedError
+
+    def timer_fired(self, run: Run, frame: Frame) -> None:
+        """The state's own timer is due."""
+        raise NotImplementedError
+
+    def joined(self, run: Run, frame: Frame) -> None:
+        """The frame's branches or iterations have ended, or there is room for another."""
+        raise NotImplementedError

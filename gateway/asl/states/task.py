@@ -1,0 +1,36 @@
+"""Task: something outside does the work; this only asks, and says how long it may take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from gateway.asl import records as r
+from gateway.asl.records import SAME
+from gateway.asl.scope import Json, Scope
+from gateway.asl.states.state import State
+
+if TYPE_CHECKING:
+    from gateway.asl.execution import Frame
+    from gateway.asl.flow import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task(State):
+    """Asks for ``resource``."""
+
+    type: ClassVar[str] = "Task"
+    resource: str
+    timeout: Callable[[Scope], int | None]
+    """TimeoutSeconds or what TimeoutSecondsPath finds."""
+    heartbeat: Callable[[Scope], int | None]
+
+    def start(self, run: Run, frame: Frame, input: Json) -> None:  # noqa: A002
+        """Ask; the answer comes as a stimulus. TimeoutSecondsPath reads the state's own input."""
+        scope = run.scope(frame, frame.data)
+        timeouts = (self.timeout(scope), self.heartbeat(scope))
+        if input is not frame.data:
+            run.checked(input, f"state/task '{self.name}' tried to schedule a task with an input")
+        given = SAME if input is frame.data else input
+        run.emit(r.TaskScheduled(frame.id, run.number(), self.resource, given, *timeouts))

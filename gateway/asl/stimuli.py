@@ -1,0 +1,67 @@
+"""What drives an execution: the only things that can happen to it from outside.
+
+Each rides with ``at`` (milliseconds since the epoch) and ``seed`` (16 bytes from the operating system),
+which the caller of ``advance`` gives beside it; a stimulus for something that no longer waits changes
+nothing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+from gateway.asl.scope import Json
+
+
+class Start(NamedTuple):
+    """Begin the execution."""
+
+
+class Continue(NamedTuple):
+    """Go on where the last step stopped because its budget was spent."""
+
+
+class TimerFired(NamedTuple):
+    """A timer of the execution is due: kind wait, retry, execution, timeout or heartbeat."""
+
+    number: int
+    kind: str
+
+
+class HandOut(NamedTuple):
+    """A queued task goes to a worker (the first time or again after a return)."""
+
+    number: int
+    worker: str | None
+    token_hash: str | None
+
+
+class Return(NamedTuple):
+    """The worker had gone before the hand-out with this token reached it."""
+
+    number: int
+    token_hash: str
+
+
+class Succeed(NamedTuple):
+    """The task's result."""
+
+    number: int
+    output: Json
+
+
+class Fail(NamedTuple):
+    """The task's error."""
+
+    number: int
+    error: str | None
+    cause: str | None
+
+
+class Stop(NamedTuple):
+    """StopExecution."""
+
+    error: str | None
+    cause: str | None
+
+
+Stimulus: TypeAlias = Start | Continue | TimerFired | HandOut | Return | Succeed | Fail | Stop
