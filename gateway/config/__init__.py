@@ -1,1 +1,1 @@
-"""YAML with line numbers -> settings; every problem at once."""
+"""The configuration: YAML with line numbers, settings that are also the documentation, checks."""

@@ -1,7 +1,7 @@
 """What one leaf of a filter pattern accepts: EventBridge's comparisons, compiled once to closures.
 
 Only the comparison of one scalar lives here; objects, arrays and presence are ``pattern.py``'s. A
-builder raises ExpressionError with what is wrong and what would be right; its caller knows the place.
+builder raises ExpressionError with what is wrong and what would be right; its caller knows where.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """EventBridge patterns over a message document, compiled once to closures. Pure.
 
 OR within a leaf's list, AND between keys, ``$or`` between patterns. Where the event has an array,
-one element that matches is enough; of an array of objects, one object has to match the whole pattern
-below it. As at AWS ``exists`` looks at leaves: an object or an empty array is not there.
+one element that matches is enough; of an array of objects, one object has to match the whole
+pattern below it. As at AWS ``exists`` looks at leaves: an object or an empty array is not there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Matches: TypeAlias = Callable[[Json], bool]
 
 
 def compile_pattern(pattern: Json, path: str = "") -> Matches:
-    """Compile an event pattern, or raise ConfigError with every problem; paths begin with ``path``."""
+    """Compile an event pattern, or raise ConfigError with all problems; ``path`` is its place."""
     problems: list[Problem] = []
     matches = _object(pattern, path, problems)
     if problems:
