@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import structlog
 
 from gateway.store.protocol import PositionRow
+
+if TYPE_CHECKING:
+    from gateway.sources.webhook_routes import WebhookRoutes
 
 Json: TypeAlias = Any
 T = TypeVar("T")
@@ -105,6 +108,8 @@ class Intake:
     log: structlog.stdlib.BoundLogger
     region: str = "us-east-1"
     """The configuration's region, where neither the adapter nor the environment names one."""
+    webhooks: WebhookRoutes | None = None
+    """The routes of the listener that all webhook sources share; None where there is none."""
 
 
 class Source(Protocol):

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gateway.durations import Duration
+from gateway.sources.protocol import Intake
 from gateway.sources.verify import Verify
+from gateway.sources.webhook_work import serve_route
 
 _SEGMENT = r"([A-Za-z0-9._~!$&'()*+,;=:@%-]+|\{[A-Za-z_][A-Za-z0-9_]*\})"
 _PATH = rf"^/$|^(/{_SEGMENT})+/?$"
@@ -46,3 +48,7 @@ class WebhookSource(BaseModel):
         if len(names) != len(set(names)):
             raise ValueError("two parameters have the same name")
         return path
+
+    async def run(self, intake: Intake) -> None:
+        """Answer requests for as long as it runs."""
+        await serve_route(self, intake)

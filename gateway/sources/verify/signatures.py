@@ -7,7 +7,8 @@ import binascii
 import hmac
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from gateway.sources.verify.secrets import Secrets, is_one_of
 from gateway.sources.verify.verdict import Arrival, Forged, Genuine
@@ -24,7 +25,7 @@ class Hmac(BaseModel):
     """`hmac`"""
     secret: Secrets
     """The shared secret, or a list of them while one is being replaced."""
-    header: str
+    header: str = Field(min_length=1)
     """Name of the header that carries the signature."""
     algorithm: Literal["sha1", "sha256", "sha384", "sha512"] = "sha256"
     """Hash function of the HMAC."""
@@ -99,8 +100,6 @@ class StandardWebhooks(BaseModel):
 
     @staticmethod
     def _verify(secret: str, arrival: Arrival) -> str | None:
-        from standardwebhooks import Webhook, WebhookVerificationError
-
         try:
             Webhook(secret).verify(arrival.body, dict(arrival.headers), json_parse=False)
         except WebhookVerificationError as error:
