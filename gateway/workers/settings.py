@@ -17,8 +17,9 @@ class WorkerSettings(BaseModel):
 
     activity: Annotated[str, Field(min_length=1)]
     """Name of the activity (one of ``activities:``); the process finds its ARN in ACTIVITY_ARN."""
-    command: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
-    """The program and its arguments, as in ``[python, -m, shop.picker]``; no shell is involved."""
+    command: Annotated[tuple[str, ...], Field(min_length=1)]
+    """The program and its arguments, as in ``[python, -m, shop.picker]``; no shell is involved.
+    ``python`` is the interpreter that runs the daemon; a path chooses another."""
     processes: Annotated[int, Field(ge=1, le=1_000)] = 1
     """How many of it run side by side."""
     env: dict[str, str] = Field(default_factory=dict)
