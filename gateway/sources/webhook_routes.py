@@ -1,7 +1,7 @@
 """The routes of the listener that all webhook sources share: which request belongs to whom.
 
 A source registers its route for as long as it runs. For a while after that, requests to it are told
-to come back: while a source is reloaded or restarted, the sender must not hear that nothing is there.
+to come back: while a source is reloaded or restarted, senders must not hear that nothing is there.
 """
 
 from __future__ import annotations

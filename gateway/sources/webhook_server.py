@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,7 +39,7 @@ class WebhookServer:
         Cancel the sources first: their end waits for the requests in work. Raises ConfigError when
         it cannot listen there.
         """
-        from hypercorn.config import Config
+        from hypercorn.config import Config, Sockets
         from hypercorn.trio.run import worker_serve
         from hypercorn.utils import wrap_app
 
@@ -50,12 +51,7 @@ class WebhookServer:
         config.h11_max_incomplete_size = _HEADER_BYTES
         # Bodies wait in the kernel's buffer, not in ours, until a handler reads them.
         config.max_app_queue_size = 1
-        try:
-            sockets = config.create_sockets()
-            for listener in sockets.insecure_sockets:
-                listener.listen(config.backlog)
-        except OSError as error:
-            raise ConfigError([_cannot_listen(listen, error)]) from error
+        sockets = Sockets([], [_listening(listen, config.backlog)], [])
         app: Any = Starlette(
             routes=[StarletteRoute("/{path:path}", endpoint=_Front(self.routes, self._log))]
         )
@@ -71,9 +67,14 @@ class WebhookServer:
             task_status.started(urls[0])
 
 
-def _cannot_listen(listen: str, error: OSError) -> Problem:
-    reason = error.strerror or str(error)
-    return Problem("hooks.listen", f"cannot listen on {listen}: {reason}; choose another address")
+def _listening(listen: str, backlog: int) -> socket.socket:
+    host, _, port = listen.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), int(port)), family=family, backlog=backlog)
+    except OSError as error:
+        reason = f"cannot listen on {listen}: {error.strerror}; choose another address"
+        raise ConfigError([Problem("hooks.listen", reason)]) from error
 
 
 class _Front:
