@@ -1,17 +1,20 @@
 """The seam between the outbox and a sink.
 
-A sink is one frozen settings class (pydantic) with one method ``send``. The outbox owns retry, back-off,
-order and letters; a sink maps its vendor's answers to success, Unavailable, Rejected or Gone.
+A sink is one frozen settings class (pydantic) with one method ``send``. The outbox owns retry,
+back-off, order and letters; a sink maps its vendor's answers to success, Unavailable, Rejected or
+Gone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-import httpx
 import structlog
+
+if TYPE_CHECKING:
+    from gateway.sinks.post import PostClient
 
 Json: TypeAlias = Any
 
@@ -33,17 +36,21 @@ class Notification:
     late: bool = False
     """It had been given up and is sent again by hand."""
     trace: str | None = None
+    """W3C traceparent, where the execution has one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
     """All that a sink may use."""
 
-    http: httpx.AsyncClient
+    http: PostClient
+    """Open one with ``gateway.sinks.post.open_post_client``."""
     in_thread: Callable[..., Awaitable[Any]]
+    """``await in_thread(function, *args)`` under this adapter's own limiter."""
     now: Callable[[], int]
     log: structlog.stdlib.BoundLogger
     region: str = "us-east-1"
+    """The configuration's region, where neither the adapter nor the environment names one."""
 
 
 class Sink(Protocol):
@@ -52,6 +59,7 @@ class Sink(Protocol):
     type: str
 
     async def send(self, notification: Notification, outlet: Outlet) -> None:
-        """Return when the far side has accepted it. Raises Unavailable (with its Retry-After), Rejected
-        (this one will never be taken) or Gone (it wants nothing any more). Bounded in time by itself."""
+        """Return when the far side has accepted it. Raises Unavailable (with its Retry-After),
+        Rejected (this one will never be taken) or Gone (it wants nothing any more). Bounded in time
+        by itself. Its errors name no secret: no header, no credential, no path of a URL."""
         ...

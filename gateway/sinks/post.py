@@ -1,0 +1,112 @@
+"""The HTTP that sinks speak: one POST, bounded in time and size, never redirected.
+
+It stands on httpcore rather than on a whole HTTP client, because the guard must sit where
+connections are made (its network backend is the seam for that), and because cookies, redirects and
+decoding are unwanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple
+
+import httpcore
+import trio
+
+from gateway.errors import Unavailable
+from gateway.sinks.guard import PublicOnly
+
+_MAX_CONNECTIONS = 200
+_IDLE_SECONDS = 30.0
+_DRAIN_BYTES = 65_536
+_DRAIN_SECONDS = 1.0
+_NETWORK_ERRORS = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.UnsupportedProtocol,
+)
+
+
+class Answer(NamedTuple):
+    """What the far side said; its body is of no interest."""
+
+    status: int
+    retry_after: str | None
+    """The Retry-After header as it came."""
+
+
+class PostClient:
+    """Posts to URLs. Connections are reused, those of guarded and unguarded sinks kept apart."""
+
+    def __init__(
+        self, guarded: httpcore.AsyncConnectionPool, unguarded: httpcore.AsyncConnectionPool
+    ) -> None:
+        self._guarded = guarded
+        self._unguarded = unguarded
+
+    async def post(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        timeout_seconds: float,
+        allow_private: bool,
+    ) -> Answer:
+        """Returns whatever status was answered. Raises Unavailable where nothing was answered in
+        time, or where only private addresses are left and ``allow_private`` is not set."""
+        pool = self._unguarded if allow_private else self._guarded
+        answer = None
+        try:
+            with trio.move_on_after(timeout_seconds):
+                stream = pool.stream("POST", url, headers=list(headers.items()), content=body)
+                async with stream as response:
+                    answer = _answer(response)
+                    await _drain(response)
+        except httpcore.LocalProtocolError:
+            # Its text quotes the header that it does not like, which may be a secret.
+            raise Unavailable("the request breaks HTTP's rules: look at its headers") from None
+        except _NETWORK_ERRORS as failure:
+            raise Unavailable(f"{type(failure).__name__}: {failure}".rstrip(": ")) from None
+        if answer is None:
+            raise Unavailable(f"no answer within {timeout_seconds:g} s")
+        return answer
+
+
+@asynccontextmanager
+async def open_post_client() -> AsyncIterator[PostClient]:
+    """A client whose connections end with the context. It trusts SSL_CERT_FILE or SSL_CERT_DIR."""
+    import httpx
+
+    trust = httpx.create_ssl_context()
+    direct = httpcore.TrioBackend()
+
+    def pool(backend: httpcore.AsyncNetworkBackend) -> httpcore.AsyncConnectionPool:
+        return httpcore.AsyncConnectionPool(
+            ssl_context=trust,
+            max_connections=_MAX_CONNECTIONS,
+            keepalive_expiry=_IDLE_SECONDS,
+            network_backend=backend,
+        )
+
+    async with pool(PublicOnly(direct)) as guarded, pool(direct) as unguarded:
+        yield PostClient(guarded, unguarded)
+
+
+def _answer(response: httpcore.Response) -> Answer:
+    headers = {name.lower(): value for name, value in response.headers}
+    retry_after = headers.get(b"retry-after")
+    return Answer(response.status, retry_after.decode("latin-1") if retry_after else None)
+
+
+async def _drain(response: httpcore.Response) -> None:
+    # A short body is read to its end, so that the connection can be used again. One that is long or
+    # slow, or breaks off, changes nothing about the answer: the connection is dropped.
+    room = _DRAIN_BYTES
+    with trio.move_on_after(_DRAIN_SECONDS, shield=True) as scope, suppress(*_NETWORK_ERRORS):
+        async for chunk in response.aiter_stream():
+            room -= len(chunk)
+            if room < 0:
+                scope.cancel()
