@@ -191,7 +191,7 @@ class Insert(NamedTuple):
 
 
 class EndExecution(NamedTuple):
-    """The execution's status turns final. Its timers and tasks are deleted by changes of their own."""
+    """The status of a running execution turns final. Its timers and tasks are deleted by changes of their own."""
 
     execution: int
     status: Status
@@ -312,15 +312,29 @@ class Stats:
     """started_at of the oldest task that was handed out."""
 
 
-class StoreFull(Exception):  # noqa: N818 - a condition, not a mistake
+class StoreFull(Exception):
     """The disk is full: nothing of the unit was written, intake pauses, the same unit may be tried again."""
 
 
-class StoreBusy(Exception):  # noqa: N818 - a condition, not a mistake
+class StoreConflict(Exception):
+    """The unit breaks its caller's promise: the key of an inserted row is taken, or the execution that
+    it ends is not running. Nothing of the unit was written; the units beside it were."""
+
+
+class StoreClosed(Exception):
+    """The store has been closed or its disk has failed (``__cause__``). A unit that was under way may or
+    may not be on disk; nobody was told that it is."""
+
+
+class StoreUnusable(Exception):
+    """The database cannot be opened; the message says which one, why, and what would help."""
+
+
+class StoreBusy(StoreUnusable):
     """Another process holds this database; the message says which."""
 
 
-class StoreTooNew(Exception):  # noqa: N818 - a condition, not a mistake
+class StoreTooNew(StoreUnusable):
     """The database was written by a newer version of Stategate."""
 
 
@@ -334,8 +348,9 @@ class Store(Protocol):
     async def commit(self, unit: Unit) -> None:
         """Write the unit and return when it is durable; units that are queued together share one
         transaction (group commit) yet stand or fall alone. Units take effect in the order of the
-        calls. Shielded: a cancelled caller does not take its unit back. Raises StoreFull; any other
-        failure of the disk ends the daemon (the writer's task fails)."""
+        calls. Shielded: a cancelled caller does not take its unit back. Raises StoreFull,
+        StoreConflict, or StoreClosed when the store has ended. Any other failure of the disk ends the
+        store: its context manager cancels its body and raises."""
 
     # Executions and what belongs to them
     async def execution(self, arn: str) -> ExecutionRow | None: ...
@@ -345,14 +360,17 @@ class Store(Protocol):
         ...
 
     async def executions(self, which: ExecutionFilter, page: Page) -> Listing:
-        """Newest first (start_at, then id)."""
+        """Newest first (start_at, then id). A listing carries no documents: ``input`` is empty and
+        ``output`` None. Raises ValueError for a key that is none of its own, as ``letters`` does."""
         ...
 
     async def history(self, execution: int, first: int = 0) -> list[HistoryRow]:
         """All rows from the one that begins at ``first`` on, in order."""
         ...
 
-    async def documents(self, execution: int, numbers: Sequence[int] | None = None) -> dict[int, bytes]: ...
+    async def documents(
+        self, execution: int, numbers: Sequence[int] | None = None
+    ) -> dict[int, bytes]: ...
     async def last_execution(self) -> int:
         """Highest id ever given to an execution, 0 for none; survives retention."""
         ...
@@ -380,10 +398,13 @@ class Store(Protocol):
         ...
 
     async def next_notification(self, sink: str) -> int | None:
-        """When the earliest notification of the sink is due, however far ahead."""
+        """When the earliest of those that ``notifications`` may give is due, however far ahead."""
         ...
 
-    async def letters(self, origin: str | None, page: Page) -> tuple[list[LetterRow], str | None]: ...
+    async def letters(self, origin: str | None, page: Page) -> tuple[list[LetterRow], str | None]:
+        """Newest first (created_at, then id), with the key of the next page."""
+        ...
+
     async def letter(self, letter: str) -> LetterRow | None: ...
 
     # Definitions
@@ -415,5 +436,3 @@ class OpenStore(Protocol):
     """How a store is opened: an async context manager that ends with everything queued written."""
 
     def __call__(self, path: str) -> AbstractAsyncContextManager[Store]: ...
-
-

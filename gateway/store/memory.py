@@ -1,0 +1,301 @@
+"""The in-memory twin of the SQLite store, for tests under a MockClock and for trying things out.
+
+It holds the same rows under the same rules and is run by the same suite; what is special to it is that
+nothing is durable and no thread is used, so a test's clock may jump while it is asked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import trio
+
+from gateway.errors import Rejected
+from gateway.store.memory_tables import Tables
+from gateway.store.paging import execution_key, letter_key, make_key
+from gateway.store.protocol import (
+    ActivityRow,
+    ExecutionFilter,
+    ExecutionRow,
+    HistoryRow,
+    LetterRow,
+    Listing,
+    MachineRow,
+    NotificationRow,
+    Page,
+    PositionRow,
+    RevisionRow,
+    Stats,
+    StoreClosed,
+    TaskRow,
+    TimerRow,
+    Unit,
+)
+
+R = TypeVar("R")
+
+
+@asynccontextmanager
+async def open_memory() -> AsyncIterator[MemoryStore]:
+    """A store that lasts as long as its context; afterwards ``commit`` raises StoreClosed."""
+    store = MemoryStore()
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+class MemoryStore:
+    """``Store`` over dictionaries. A unit takes effect at once; every method is a checkpoint."""
+
+    def __init__(self) -> None:
+        self._tables = Tables()
+        self._closed = False
+
+    def close(self) -> None:
+        """No more commits; reads go on."""
+        self._closed = True
+
+    async def commit(self, unit: Unit) -> None:
+        """Write the unit, then let others run. Cancellation waits, for the unit is written already."""
+        if self._closed:
+            raise StoreClosed("the store has been closed")
+        try:
+            self._tables.apply(unit)
+        finally:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+
+    # ------------------------------------------------------------------ executions
+
+    async def execution(self, arn: str) -> ExecutionRow | None:
+        """The execution with this ARN."""
+        await trio.lowlevel.checkpoint()
+        identity = self._tables.arns.get(arn)
+        return None if identity is None else self._tables.executions[identity]
+
+    async def execution_by_id(self, execution: int) -> ExecutionRow | None:
+        """The execution with this id."""
+        await trio.lowlevel.checkpoint()
+        return self._tables.executions.get(execution)
+
+    async def names(self, machine_arn: str, names: Sequence[str]) -> dict[str, ExecutionRow]:
+        """Those of the names that have an execution of that machine."""
+        await trio.lowlevel.checkpoint()
+        found = {name: self._tables.names.get((machine_arn, name)) for name in names}
+        return {
+            name: self._tables.executions[identity]
+            for name, identity in found.items()
+            if identity is not None
+        }
+
+    async def executions(self, which: ExecutionFilter, page: Page) -> Listing:
+        """One page, newest first."""
+        await trio.lowlevel.checkpoint()
+        before = execution_key(page.after) if page.after is not None else None
+        rows = sorted(
+            (
+                row
+                for row in self._tables.executions.values()
+                if _wanted(row, which) and (before is None or (row.start_at, row.id) < before)
+            ),
+            key=lambda row: (row.start_at, row.id),
+            reverse=True,
+        )
+        shown = [row._replace(input="", output=None) for row in rows[: page.limit]]
+        more = len(rows) > len(shown) > 0
+        return Listing(shown, make_key(shown[-1].start_at, shown[-1].id) if more else None)
+
+    async def history(self, execution: int, first: int = 0) -> list[HistoryRow]:
+        """All rows from the one that begins at ``first`` on, in order."""
+        await trio.lowlevel.checkpoint()
+        rows = self._tables.history.get(execution, {})
+        return [rows[key] for key in sorted(rows) if key >= first]
+
+    async def documents(
+        self, execution: int, numbers: Sequence[int] | None = None
+    ) -> dict[int, bytes]:
+        """The bodies by number; all of them, or those asked for that are there."""
+        await trio.lowlevel.checkpoint()
+        rows = self._tables.documents.get(execution, {})
+        wanted = rows if numbers is None else [number for number in numbers if number in rows]
+        return {number: rows[number].body for number in wanted}
+
+    async def last_execution(self) -> int:
+        """Highest id ever given to an execution, 0 for none."""
+        await trio.lowlevel.checkpoint()
+        return self._tables.last_execution
+
+    # --------------------------------------------------------- outstanding effects
+
+    async def timers(self, until: int, limit: int) -> list[TimerRow]:
+        """The earliest timers due at or before ``until``."""
+        await trio.lowlevel.checkpoint()
+        due = (row for row in _nested(self._tables.timers) if row.due <= until)
+        return sorted(due, key=lambda row: (row.due, row))[:limit]
+
+    async def renew_intervals(self, now: int) -> None:
+        """Timeout and heartbeat timers are due no earlier than ``now + interval``."""
+        for rows in self._tables.timers.values():
+            for key, row in rows.items():
+                if row.kind in {"timeout", "heartbeat"}:
+                    rows[key] = row._replace(due=max(row.due, now + row.interval))
+        await trio.lowlevel.cancel_shielded_checkpoint()
+
+    async def tasks(self, *, started: bool | None = None) -> list[TaskRow]:
+        """Open tasks, oldest first."""
+        await trio.lowlevel.checkpoint()
+        rows = _nested(self._tables.tasks)
+        wanted = (row for row in rows if started is None or (row.started_at is not None) is started)
+        return sorted(wanted, key=lambda row: (row.scheduled_at, row.execution, row.number))
+
+    async def task(self, execution: int, number: int) -> TaskRow | None:
+        """The open task of this number."""
+        await trio.lowlevel.checkpoint()
+        return self._tables.tasks.get(execution, {}).get(number)
+
+    async def execution_tasks(self, execution: int) -> list[TaskRow]:
+        """The open tasks of one execution, by number."""
+        await trio.lowlevel.checkpoint()
+        rows = self._tables.tasks.get(execution, {})
+        return [rows[number] for number in sorted(rows)]
+
+    async def execution_timers(self, execution: int) -> list[TimerRow]:
+        """The timers of one execution, by number and kind."""
+        await trio.lowlevel.checkpoint()
+        rows = self._tables.timers.get(execution, {})
+        return [rows[key] for key in sorted(rows)]
+
+    # ----------------------------------------------------------- outbox and letters
+
+    async def notifications(self, sink: str, until: int, limit: int) -> list[NotificationRow]:
+        """Due ones by due; of one execution only the one with the lowest sequence."""
+        await trio.lowlevel.checkpoint()
+        due = [row for row in self._sendable(sink) if row.due <= until]
+        return sorted(due, key=lambda row: (row.due, row.id))[:limit]
+
+    async def next_notification(self, sink: str) -> int | None:
+        """When the earliest sendable notification of the sink is due."""
+        await trio.lowlevel.checkpoint()
+        return min((row.due for row in self._sendable(sink)), default=None)
+
+    def _sendable(self, sink: str) -> list[NotificationRow]:
+        rows = [row for row in self._tables.notifications.values() if row.sink == sink]
+        lowest: dict[int, int] = {}
+        for row in rows:
+            lowest[row.execution] = min(row.sequence, lowest.get(row.execution, row.sequence))
+        return [row for row in rows if not row.execution or row.sequence == lowest[row.execution]]
+
+    async def letters(self, origin: str | None, page: Page) -> tuple[list[LetterRow], str | None]:
+        """One page, newest first."""
+        await trio.lowlevel.checkpoint()
+        before = letter_key(page.after) if page.after is not None else None
+        rows = sorted(
+            (
+                row
+                for row in self._tables.letters.values()
+                if origin in {None, row.origin}
+                and (before is None or (row.created_at, row.id) < before)
+            ),
+            key=lambda row: (row.created_at, row.id),
+            reverse=True,
+        )
+        shown = rows[: page.limit]
+        more = len(rows) > len(shown) > 0
+        return shown, make_key(shown[-1].created_at, shown[-1].id) if more else None
+
+    async def letter(self, letter: str) -> LetterRow | None:
+        """The letter with this id."""
+        await trio.lowlevel.checkpoint()
+        return self._tables.letters.get(letter)
+
+    # ------------------------------------------------------------------ definitions
+
+    async def machines(self) -> list[MachineRow]:
+        """All machines, by ARN."""
+        await trio.lowlevel.checkpoint()
+        return sorted(self._tables.machines.values(), key=lambda row: row.arn)
+
+    async def machine(self, arn: str) -> MachineRow | None:
+        """The machine with this ARN."""
+        await trio.lowlevel.checkpoint()
+        return self._tables.machines.get(arn)
+
+    async def revision(self, revision: int) -> RevisionRow | None:
+        """The revision with this id."""
+        await trio.lowlevel.checkpoint()
+        return self._tables.revisions.get(revision)
+
+    async def current_revision(self, machine_arn: str) -> RevisionRow | None:
+        """The machine's newest revision."""
+        await trio.lowlevel.checkpoint()
+        of_machine = (r for r in self._tables.revisions.values() if r.machine_arn == machine_arn)
+        return max(of_machine, key=lambda row: row.id, default=None)
+
+    async def last_revision(self) -> int:
+        """Highest id ever given to a revision, 0 for none."""
+        await trio.lowlevel.checkpoint()
+        return self._tables.last_revision
+
+    async def activities(self) -> list[ActivityRow]:
+        """All activities, by ARN."""
+        await trio.lowlevel.checkpoint()
+        return sorted(self._tables.activities.values())
+
+    async def activity(self, arn: str) -> ActivityRow | None:
+        """The activity with this ARN."""
+        await trio.lowlevel.checkpoint()
+        return self._tables.activities.get(arn)
+
+    async def positions(self, source: str | None = None) -> list[PositionRow]:
+        """The positions of one source, or all, by source, topic and partition."""
+        await trio.lowlevel.checkpoint()
+        rows = self._tables.positions.values()
+        return sorted(row for row in rows if source in {None, row.source})
+
+    # ----------------------------------------------------------------------- upkeep
+
+    async def stats(self) -> Stats:
+        """Counts and ages of what is held now."""
+        await trio.lowlevel.checkpoint()
+        tables = self._tables
+        running = [row for row in tables.executions.values() if row.status == "RUNNING"]
+        tasks = list(_nested(tables.tasks))
+        return Stats(
+            running=len(running),
+            running_by_trigger=dict(Counter(row.trigger for row in running if row.trigger)),
+            letters=dict(Counter(row.origin for row in tables.letters.values())),
+            notifications=dict(Counter(row.sink for row in tables.notifications.values())),
+            oldest_notification=_least(row.created_at for row in tables.notifications.values()),
+            oldest_waiting_task=_least(t.scheduled_at for t in tasks if t.started_at is None),
+            oldest_open_task=_least(t.started_at for t in tasks),
+        )
+
+    async def sweep(self, before: int, limit: int) -> int:
+        """Delete executions that ended before ``before``, then revisions that nothing needs."""
+        swept = self._tables.sweep(before, limit)
+        await trio.lowlevel.cancel_shielded_checkpoint()
+        return swept
+
+    async def backup(self, path: str) -> None:
+        """Raises Rejected: there is no database to copy."""
+        await trio.lowlevel.checkpoint()
+        raise Rejected(f"an in-memory store cannot be backed up to {path}")
+
+
+def _wanted(row: ExecutionRow, which: ExecutionFilter) -> bool:
+    return (
+        which.machine_arn in {None, row.machine_arn}
+        and which.status in {None, row.status}
+        and row.name.startswith(which.name_prefix or "")
+    )
+
+
+def _nested(tables: Mapping[int, Mapping[Any, R]]) -> Iterable[R]:
+    return (row for rows in tables.values() for row in rows.values())
+
+
+def _least(times: Iterable[int | None]) -> int | None:
+    return min((at for at in times if at is not None), default=None)

@@ -1,0 +1,208 @@
+"""The rows of the in-memory store, and how a unit of changes is applied to them or undone.
+
+Only what writes lives here; ``memory.py`` reads. The rules of each change are SQLite's
+(``sqlite/statements.py``), and the common suite holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from gateway.store.protocol import (
+    ActivityRow,
+    Change,
+    DeleteActivity,
+    DeleteLetter,
+    DeleteMachine,
+    DeleteNotification,
+    DeleteTask,
+    DeleteTimer,
+    DocumentRow,
+    EndExecution,
+    ExecutionRow,
+    HistoryRow,
+    Insert,
+    LetterRow,
+    MachineRow,
+    MovePosition,
+    NotificationRow,
+    PositionRow,
+    RevisionRow,
+    StoreConflict,
+    TaskRow,
+    TimerRow,
+    Unit,
+    Upsert,
+)
+
+Table: TypeAlias = dict[Any, Any]
+_ABSENT: Any = object()
+
+
+class Tables:
+    """All rows, each table a dictionary by key; what belongs to an execution is grouped by its id."""
+
+    def __init__(self) -> None:
+        self.executions: dict[int, ExecutionRow] = {}
+        self.arns: dict[str, int] = {}
+        self.names: dict[tuple[str, str], int] = {}
+        self.history: dict[int, dict[int, HistoryRow]] = {}
+        self.documents: dict[int, dict[int, DocumentRow]] = {}
+        self.timers: dict[int, dict[tuple[int, str], TimerRow]] = {}
+        self.tasks: dict[int, dict[int, TaskRow]] = {}
+        self.notifications: dict[str, NotificationRow] = {}
+        self.letters: dict[str, LetterRow] = {}
+        self.machines: dict[str, MachineRow] = {}
+        self.revisions: dict[int, RevisionRow] = {}
+        self.activities: dict[str, ActivityRow] = {}
+        self.positions: dict[tuple[str, str, int], PositionRow] = {}
+        self.last_execution = 0
+        self.last_revision = 0
+        self._undo: list[tuple[Table, Any, Any]] = []
+
+    def apply(self, unit: Unit) -> None:
+        """All of the unit or, where it raises, nothing of it. Raises StoreConflict."""
+        self._undo.clear()
+        try:
+            for change in unit:
+                self._apply(change)
+        except BaseException:
+            self._roll_back()
+            raise
+        for change in unit:
+            if isinstance(change, Insert):
+                self._count(change.row)
+
+    def _apply(self, change: Change) -> None:
+        match change:
+            case Insert(row=row):
+                self._insert(row)
+            case Upsert(row=row):
+                self._put(*self._place(row), row)
+            case EndExecution():
+                self._end(change)
+            case MovePosition(row=row, force=force):
+                self._move(row, force)
+            case _:
+                self._delete(*self._target(change))
+
+    def _insert(self, row: Any) -> None:
+        table, key = self._place(row)
+        self._claim(table, key, row)
+        if isinstance(row, ExecutionRow):
+            self._claim(self.arns, row.arn, row.id)
+            self._claim(self.names, (row.machine_arn, row.name), row.id)
+
+    def _count(self, row: Any) -> None:
+        """Remember the highest ids given out; what is swept later takes nothing back."""
+        if isinstance(row, ExecutionRow):
+            self.last_execution = max(self.last_execution, row.id)
+        elif isinstance(row, RevisionRow):
+            self.last_revision = max(self.last_revision, row.id)
+
+    def _place(self, row: Any) -> tuple[Table, Any]:
+        """The table that holds rows of this type, and the key of this one in it."""
+        match row:
+            case ExecutionRow():
+                return self.executions, row.id
+            case HistoryRow():
+                return self.history.setdefault(row.execution, {}), row.first
+            case DocumentRow():
+                return self.documents.setdefault(row.execution, {}), row.number
+            case TimerRow():
+                return self.timers.setdefault(row.execution, {}), (row.number, row.kind)
+            case TaskRow():
+                return self.tasks.setdefault(row.execution, {}), row.number
+            case RevisionRow():
+                return self.revisions, row.id
+            case _:
+                return self._place_of_named(row)
+
+    def _place_of_named(self, row: Any) -> tuple[Table, Any]:
+        match row:
+            case NotificationRow():
+                return self.notifications, row.id
+            case LetterRow():
+                return self.letters, row.id
+            case MachineRow():
+                return self.machines, row.arn
+            case ActivityRow():
+                return self.activities, row.arn
+        raise TypeError(f"no table holds a {type(row).__name__}")
+
+    def _target(self, change: Change) -> tuple[Table, Any]:
+        """The table and key of what a delete removes."""
+        match change:
+            case DeleteTimer(execution=execution, number=number, kind=kind):
+                return self.timers.get(execution, {}), (number, kind)
+            case DeleteTask(execution=execution, number=number):
+                return self.tasks.get(execution, {}), number
+            case DeleteNotification(id=identity):
+                return self.notifications, identity
+            case DeleteLetter(id=identity):
+                return self.letters, identity
+            case DeleteMachine(arn=arn):
+                return self.machines, arn
+            case DeleteActivity(arn=arn):
+                return self.activities, arn
+        raise TypeError(f"a unit holds changes, not a {type(change).__name__}")
+
+    def _end(self, change: EndExecution) -> None:
+        row = self.executions.get(change.execution)
+        if row is None or row.status != "RUNNING":
+            raise StoreConflict(f"execution {change.execution} is not running")
+        ended = row._replace(
+            status=change.status,
+            stop_at=change.stop_at,
+            output=change.output,
+            error=change.error,
+            cause=change.cause,
+        )
+        self._put(self.executions, row.id, ended)
+
+    def _move(self, row: PositionRow, force: bool) -> None:
+        key = row[:3]
+        held = self.positions.get(key)
+        if held is None or force or row.offset > held.offset:
+            self._put(self.positions, key, row)
+
+    def sweep(self, before: int, limit: int) -> int:
+        """See ``Store.sweep``."""
+        telling = {row.execution for row in self.notifications.values()}
+        ended = sorted(
+            (row.stop_at, row.id)
+            for row in self.executions.values()
+            if row.stop_at is not None and row.stop_at < before and row.id not in telling
+        )
+        for _, identity in ended[:limit]:
+            self._forget(self.executions.pop(identity))
+        needed = {row.machine_arn for row in self.executions.values()} | self.machines.keys()
+        for revision in [r for r in self.revisions.values() if r.machine_arn not in needed]:
+            del self.revisions[revision.id]
+        return min(len(ended), limit)
+
+    def _forget(self, row: ExecutionRow) -> None:
+        del self.arns[row.arn]
+        del self.names[row.machine_arn, row.name]
+        self.history.pop(row.id, None)
+        self.documents.pop(row.id, None)
+
+    def _claim(self, table: Table, key: Any, row: Any) -> None:
+        if key in table:
+            raise StoreConflict(f"{type(row).__name__} {key!r} is there already")
+        self._put(table, key, row)
+
+    def _put(self, table: Table, key: Any, row: Any) -> None:
+        self._undo.append((table, key, table.get(key, _ABSENT)))
+        table[key] = row
+
+    def _delete(self, table: Table, key: Any) -> None:
+        if key in table:
+            self._undo.append((table, key, table.pop(key)))
+
+    def _roll_back(self) -> None:
+        for table, key, row in reversed(self._undo):
+            if row is _ABSENT:
+                del table[key]
+            else:
+                table[key] = row

@@ -1,0 +1,102 @@
+"""How a batch of units becomes one transaction in which each unit stands or falls alone.
+
+No threads here: ``writer.py`` says which units, this file writes them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from gateway.store.protocol import StoreConflict, StoreFull, Unit
+from gateway.store.sqlite.statements import Statement, statement
+
+Failures = dict[int, Exception]
+"""Why the unit at this place of the batch was not written."""
+
+_MISTAKES = (
+    sqlite3.IntegrityError,  # a key that is taken
+    sqlite3.DataError,  # a document beyond SQLite's limits
+    sqlite3.InterfaceError,  # a value of a type that it cannot hold
+    sqlite3.ProgrammingError,
+    StoreConflict,
+    OverflowError,  # an integer of more than 64 bits
+    UnicodeEncodeError,  # a lone surrogate
+    LookupError,  # no change, or a row that such a change cannot hold
+    TypeError,
+)
+"""What a unit can do wrong by itself; anything else that SQLite raises is the disk's."""
+
+
+def write_batch(connection: sqlite3.Connection, units: Sequence[Unit]) -> Failures:
+    """Write the units in one transaction, and those that are durable now are the ones not returned.
+
+    Raises sqlite3.Error when the disk has failed; the connection must not be used any more then.
+    """
+    try:
+        try:
+            _write_together(connection, units)
+        except _MISTAKES:
+            connection.rollback()
+            return _write_apart(connection, units)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+            raise
+        connection.rollback()
+        full = StoreFull("the disk is full: nothing can be written to the database")
+        return dict.fromkeys(range(len(units)), full)
+    return {}
+
+
+def _write_together(connection: sqlite3.Connection, units: Sequence[Unit]) -> None:
+    """The usual case: all changes of all units, table by table, none of which may fail."""
+    connection.execute("BEGIN IMMEDIATE")
+    tables: dict[str, list[tuple[Statement, Sequence[Any]]]] = {}
+    for unit in units:
+        for change in unit:
+            todo, parameters = statement(change)
+            tables.setdefault(todo.table, []).append((todo, parameters))
+    for changes in tables.values():
+        for todo, run in groupby(changes, key=_statement_of):
+            _execute(connection, todo, [parameters for _, parameters in run])
+    connection.execute("COMMIT")
+
+
+def _write_apart(connection: sqlite3.Connection, units: Sequence[Unit]) -> Failures:
+    """Each unit under its own savepoint, so that only the guilty ones are missing in the end."""
+    failures: Failures = {}
+    connection.execute("BEGIN IMMEDIATE")
+    for place, unit in enumerate(units):
+        connection.execute("SAVEPOINT unit")
+        try:
+            for change in unit:
+                todo, parameters = statement(change)
+                _execute(connection, todo, [parameters])
+        except _MISTAKES as error:
+            connection.execute("ROLLBACK TO unit")
+            failures[place] = _explained(error)
+        connection.execute("RELEASE unit")
+    connection.execute("COMMIT")
+    return failures
+
+
+def _execute(
+    connection: sqlite3.Connection, todo: Statement, parameters: list[Sequence[Any]]
+) -> None:
+    touched = connection.executemany(todo.sql, parameters).rowcount
+    if todo.exact and touched != len(parameters):
+        raise StoreConflict(f"{parameters[0]} changes an execution that is not running")
+
+
+def _explained(error: Exception) -> Exception:
+    if isinstance(error, sqlite3.IntegrityError):
+        return StoreConflict(f"an inserted row is there already: {error}").with_traceback(
+            error.__traceback__
+        )
+    return error
+
+
+def _statement_of(change: tuple[Statement, Sequence[Any]]) -> Statement:
+    return change[0]

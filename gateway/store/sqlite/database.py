@@ -1,0 +1,139 @@
+"""Opening the database file: who may, with which modes and settings, and how it is closed again."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import stat
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import trio
+
+from gateway.store.protocol import StoreBusy, StoreClosed, StoreUnusable
+from gateway.store.sqlite.readers import Readers
+from gateway.store.sqlite.schema import migrate
+from gateway.store.sqlite.store import SqliteStore
+from gateway.store.sqlite.writer import OnCommit, Writer
+
+READERS = 3
+_MODE = 0o600
+_BUSY_SECONDS = 30.0
+"""Somebody may look into the file with the sqlite3 shell; that long we wait for them."""
+
+# A checkpoint stops the commits while it copies and syncs; 8,000 pages (32 MB) make it rare and the
+# file beside the database not too large.
+_WRITER_SETTINGS = (
+    "PRAGMA auto_vacuum = INCREMENTAL",  # Takes effect in a new file only, before its first table.
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA wal_autocheckpoint = 8000",
+    "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA foreign_keys = OFF",
+    "PRAGMA cache_size = -65536",
+    "PRAGMA temp_store = MEMORY",
+)
+_READER_SETTINGS = ("PRAGMA query_only = ON", "PRAGMA cache_size = -16384")
+
+
+@asynccontextmanager
+async def open_sqlite(
+    path: str, *, on_commit: OnCommit | None = None
+) -> AsyncIterator[SqliteStore]:
+    """The store in this file, which is made where there is none (its directory is not).
+
+    At the end of the context everything queued is written. A failing disk cancels the body, and the
+    context raises StoreClosed with its cause. Raises StoreUnusable, StoreBusy or StoreTooNew on entry.
+    """
+    path = os.path.realpath(path)
+    failures: list[BaseException] = []
+    with _lock(path):
+        writing, reading = await trio.to_thread.run_sync(_connect, path)
+        with trio.CancelScope() as body:
+
+            def fail(error: BaseException) -> None:
+                failures.append(error)
+                body.cancel()
+
+            readers = Readers(reading, fail)
+            writer = Writer(writing, fail, on_commit)
+            try:
+                yield SqliteStore(path, writer, readers)
+            finally:
+                readers.close()  # Before the writer, whose connection clears the WAL as the last one.
+                await writer.close()
+        if failures:
+            raise StoreClosed(f"{path} has failed: {failures[0]}") from failures[0]
+
+
+@contextmanager
+def _lock(path: str) -> Iterator[None]:
+    """Hold ``<path>.lock``, which says who does; the lock ends with the process, however that ends."""
+    try:
+        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+    except OSError as error:
+        raise _unusable(path, error) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+        os.close(descriptor)
+        raise StoreBusy(f"{path} is held by process {holder}; stop it first") from None
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _connect(path: str) -> tuple[sqlite3.Connection, list[sqlite3.Connection]]:
+    """The writing connection and the reading ones, to a file that is ready for use."""
+    opened: list[sqlite3.Connection] = []
+    try:
+        _make_private(path)
+        writing = _open(path, "rw", _WRITER_SETTINGS, opened)
+        migrate(writing, path)
+        return writing, [_open(path, "ro", _READER_SETTINGS, opened) for _ in range(READERS)]
+    except BaseException as error:
+        for connection in opened:
+            connection.close()
+        if isinstance(error, OSError | sqlite3.Error):
+            raise _unusable(path, error) from error
+        raise
+
+
+def _make_private(path: str) -> None:
+    """Only the owner may read the file; SQLite gives its companions the same mode."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+    try:
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != _MODE:
+            os.fchmod(descriptor, _MODE)
+    finally:
+        os.close(descriptor)
+
+
+def _open(
+    path: str, mode: str, settings: Sequence[str], opened: list[sqlite3.Connection]
+) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{Path(path).as_uri()}?mode={mode}",
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,  # Transactions are begun and ended by name.
+        check_same_thread=False,  # A connection wanders between threads, and is used by one at a time.
+    )
+    opened.append(connection)
+    for setting in settings:
+        connection.execute(setting).fetchall()
+    return connection
+
+
+def _unusable(path: str, error: OSError | sqlite3.Error) -> StoreUnusable:
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return StoreUnusable(
+        f"the database {path} cannot be used: {reason}; "
+        "its directory must exist, and this user must be able to write there"
+    )

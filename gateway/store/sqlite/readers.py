@@ -1,0 +1,51 @@
+"""A few connections that only read, each used by one thread at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import trio
+
+from gateway.store.protocol import StoreClosed
+
+T = TypeVar("T")
+
+
+class Readers:
+    """Runs a query in a thread, on a connection of its own, in one short transaction."""
+
+    def __init__(
+        self,
+        connections: Sequence[sqlite3.Connection],
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._idle = list(connections)
+        self._limiter = trio.CapacityLimiter(len(connections))
+        self._on_failure = on_failure
+
+    async def read(self, query: Callable[..., T], *args: object) -> T:
+        """What the query returns, from one state of the database. An error of the disk ends the store."""
+        try:
+            return await trio.to_thread.run_sync(self._read, query, args, limiter=self._limiter)
+        except sqlite3.DatabaseError as error:
+            self._on_failure(error)
+            raise StoreClosed(f"the database cannot be read any more: {error}") from error
+
+    def _read(self, query: Callable[..., T], args: Sequence[object]) -> T:
+        # The limiter lets in no more threads than there are connections; the list's own methods are atomic.
+        connection = self._idle.pop()
+        try:
+            connection.execute("BEGIN")
+            try:
+                return query(connection, *args)
+            finally:
+                connection.rollback()
+        finally:
+            self._idle.append(connection)
+
+    def close(self) -> None:
+        """Close the connections; no read may be under way."""
+        for connection in self._idle:
+            connection.close()

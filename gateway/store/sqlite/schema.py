@@ -1,0 +1,118 @@
+"""The tables of the database file, and the steps that bring an older file forward.
+
+The names of the columns are those of the rows in ``gateway.store.protocol`` (a test compares them).
+Each index serves a query of the protocol, named beside it. A migration is appended, never edited.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from gateway.store.protocol import StoreTooNew, StoreUnusable
+
+APPLICATION_ID = 0x53474154
+"""``SGAT``: says of a SQLite file that it is ours (``PRAGMA application_id``)."""
+
+# Big columns come last, so that the others are read without walking through their overflow pages.
+# Rows that are small, or that are read by key in order, are clustered by that key (WITHOUT ROWID).
+_VERSION_1 = (
+    """CREATE TABLE executions (
+        id INTEGER PRIMARY KEY, arn TEXT NOT NULL, machine_arn TEXT NOT NULL, name TEXT NOT NULL,
+        revision INTEGER NOT NULL, start_at INTEGER NOT NULL, status TEXT NOT NULL, stop_at INTEGER,
+        "trigger" TEXT, trace TEXT, error TEXT, cause TEXT, input TEXT NOT NULL, output TEXT)""",
+    "CREATE UNIQUE INDEX execution_arn ON executions (arn)",  # execution
+    "CREATE UNIQUE INDEX execution_name ON executions (machine_arn, name)",  # names
+    # The four filters of `executions`, in the order of its listing (the rowid is the id).
+    "CREATE INDEX execution_start ON executions (start_at)",
+    "CREATE INDEX execution_status ON executions (status, start_at)",
+    "CREATE INDEX execution_machine ON executions (machine_arn, start_at)",
+    "CREATE INDEX execution_machine_status ON executions (machine_arn, status, start_at)",
+    "CREATE INDEX execution_stop ON executions (stop_at) WHERE stop_at IS NOT NULL",  # sweep
+    """CREATE INDEX execution_running ON executions ("trigger") WHERE status = 'RUNNING'""",  # stats
+    """CREATE TABLE history (
+        execution INTEGER NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL,
+        at INTEGER NOT NULL, format INTEGER NOT NULL, records BLOB NOT NULL,
+        PRIMARY KEY (execution, first)) WITHOUT ROWID""",
+    """CREATE TABLE documents (
+        execution INTEGER NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL,
+        PRIMARY KEY (execution, number)) WITHOUT ROWID""",
+    """CREATE TABLE timers (
+        execution INTEGER NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL,
+        due INTEGER NOT NULL, interval INTEGER NOT NULL,
+        PRIMARY KEY (execution, number, kind)) WITHOUT ROWID""",
+    "CREATE INDEX timer_due ON timers (due)",  # timers
+    """CREATE TABLE tasks (
+        execution INTEGER NOT NULL, number INTEGER NOT NULL, resource TEXT NOT NULL,
+        scheduled_at INTEGER NOT NULL, token_hash BLOB, worker TEXT, started_at INTEGER,
+        input TEXT NOT NULL, PRIMARY KEY (execution, number)) WITHOUT ROWID""",
+    "CREATE INDEX task_age ON tasks (started_at, scheduled_at)",  # stats
+    """CREATE TABLE notifications (
+        id TEXT NOT NULL PRIMARY KEY, sink TEXT NOT NULL, execution INTEGER NOT NULL,
+        sequence INTEGER NOT NULL, created_at INTEGER NOT NULL, due INTEGER NOT NULL,
+        attempts INTEGER NOT NULL, last_error TEXT, late INTEGER NOT NULL, body TEXT NOT NULL)""",
+    "CREATE INDEX notification_due ON notifications (sink, due, created_at)",  # notifications, stats
+    "CREATE INDEX notification_order ON notifications (execution, sink, sequence)",  # the same, sweep
+    """CREATE TABLE letters (
+        id TEXT NOT NULL PRIMARY KEY, kind TEXT NOT NULL, origin TEXT NOT NULL,
+        reason TEXT NOT NULL, created_at INTEGER NOT NULL, coordinates TEXT NOT NULL,
+        body TEXT NOT NULL)""",
+    "CREATE INDEX letter_age ON letters (created_at, id)",  # letters
+    "CREATE INDEX letter_origin ON letters (origin, created_at, id)",  # letters, stats
+    """CREATE TABLE machines (
+        arn TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL,
+        created_at INTEGER NOT NULL, status TEXT NOT NULL, managed TEXT) WITHOUT ROWID""",
+    """CREATE TABLE revisions (
+        id INTEGER PRIMARY KEY, revision_id TEXT NOT NULL, machine_arn TEXT NOT NULL,
+        role_arn TEXT NOT NULL, created_at INTEGER NOT NULL, settings TEXT NOT NULL,
+        definition TEXT NOT NULL)""",
+    "CREATE INDEX revision_machine ON revisions (machine_arn)",  # current_revision, sweep
+    """CREATE TABLE activities (
+        arn TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, created_at INTEGER NOT NULL)
+        WITHOUT ROWID""",
+    """CREATE TABLE positions (
+        source TEXT NOT NULL, topic TEXT NOT NULL, partition INTEGER NOT NULL,
+        "offset" INTEGER NOT NULL, PRIMARY KEY (source, topic, partition)) WITHOUT ROWID""",
+    # What a sweep must leave behind: the highest ids that were ever given out.
+    "CREATE TABLE marks (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+)
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    for statement in _VERSION_1:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create,)
+"""The n-th brings a file from version n to n + 1 (``PRAGMA user_version``)."""
+
+
+def migrate(connection: sqlite3.Connection, path: str) -> None:
+    """Bring the file to the newest version, each step in its own transaction.
+
+    Raises StoreTooNew for a file from the future and StoreUnusable for somebody else's database.
+    """
+    version = _pragma(connection, "user_version")
+    foreign = _pragma(connection, "application_id") != APPLICATION_ID
+    if foreign and (version or _pragma(connection, "schema_version")):
+        raise StoreUnusable(f"{path} is a SQLite database, but not one of Stategate")
+    if version > len(MIGRATIONS):
+        raise StoreTooNew(
+            f"{path} has schema version {version}, this Stategate knows {len(MIGRATIONS)}: "
+            "it was written by a newer one; install that or restore a backup"
+        )
+    for step, migration in enumerate(MIGRATIONS[version:], version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            migration(connection)
+            connection.execute(f"PRAGMA user_version = {step}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.rollback()
+            raise
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    value: int = connection.execute(f"PRAGMA {name}").fetchone()[0]
+    return value

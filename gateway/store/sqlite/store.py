@@ -1,0 +1,186 @@
+"""``Store`` over SQLite: each method hands its work to the writer or to a reader."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import trio
+
+from gateway.errors import Rejected
+from gateway.store.protocol import (
+    ActivityRow,
+    ExecutionFilter,
+    ExecutionRow,
+    HistoryRow,
+    LetterRow,
+    Listing,
+    MachineRow,
+    NotificationRow,
+    Page,
+    PositionRow,
+    RevisionRow,
+    Stats,
+    TaskRow,
+    TimerRow,
+    Unit,
+)
+from gateway.store.sqlite import listing, queries, upkeep
+from gateway.store.sqlite.readers import Readers
+from gateway.store.sqlite.writer import Writer
+
+
+class SqliteStore:
+    """Made by ``open_sqlite``; the contracts of the methods are those of ``Store``."""
+
+    def __init__(self, path: str, writer: Writer, readers: Readers) -> None:
+        self._path = path
+        self._writer = writer
+        self._read = readers.read
+
+    async def commit(self, unit: Unit) -> None:
+        """Write the unit; durable when it returns. Raises StoreFull, StoreConflict, StoreClosed."""
+        await self._writer.do(unit)
+
+    # ------------------------------------------------------------------ executions
+
+    async def execution(self, arn: str) -> ExecutionRow | None:
+        """The execution with this ARN."""
+        return await self._read(queries.execution, arn)
+
+    async def execution_by_id(self, execution: int) -> ExecutionRow | None:
+        """The execution with this id."""
+        return await self._read(queries.execution_by_id, execution)
+
+    async def names(self, machine_arn: str, names: Sequence[str]) -> dict[str, ExecutionRow]:
+        """Those of the names that have an execution of that machine."""
+        return await self._read(queries.names, machine_arn, names)
+
+    async def executions(self, which: ExecutionFilter, page: Page) -> Listing:
+        """One page, newest first."""
+        return await self._read(listing.executions, which, page)
+
+    async def history(self, execution: int, first: int = 0) -> list[HistoryRow]:
+        """All rows from the one that begins at ``first`` on, in order."""
+        return await self._read(queries.history, execution, first)
+
+    async def documents(
+        self, execution: int, numbers: Sequence[int] | None = None
+    ) -> dict[int, bytes]:
+        """The bodies by number; all of them, or those asked for that are there."""
+        return await self._read(queries.documents, execution, numbers)
+
+    async def last_execution(self) -> int:
+        """Highest id ever given to an execution, 0 for none."""
+        return await self._read(queries.last, "executions")
+
+    # --------------------------------------------------------- outstanding effects
+
+    async def timers(self, until: int, limit: int) -> list[TimerRow]:
+        """The earliest timers due at or before ``until``."""
+        return await self._read(queries.timers, until, limit)
+
+    async def renew_intervals(self, now: int) -> None:
+        """Timeout and heartbeat timers are due no earlier than ``now + interval``."""
+        await self._writer.do(lambda connection: upkeep.renew_intervals(connection, now))
+
+    async def tasks(self, *, started: bool | None = None) -> list[TaskRow]:
+        """Open tasks, oldest first."""
+        return await self._read(queries.tasks, started)
+
+    async def task(self, execution: int, number: int) -> TaskRow | None:
+        """The open task of this number."""
+        return await self._read(queries.task, execution, number)
+
+    async def execution_tasks(self, execution: int) -> list[TaskRow]:
+        """The open tasks of one execution, by number."""
+        return await self._read(queries.execution_tasks, execution)
+
+    async def execution_timers(self, execution: int) -> list[TimerRow]:
+        """The timers of one execution, by number and kind."""
+        return await self._read(queries.execution_timers, execution)
+
+    # ----------------------------------------------------------- outbox and letters
+
+    async def notifications(self, sink: str, until: int, limit: int) -> list[NotificationRow]:
+        """Due ones by due; of one execution only the one with the lowest sequence."""
+        return await self._read(queries.notifications, sink, until, limit)
+
+    async def next_notification(self, sink: str) -> int | None:
+        """When the earliest sendable notification of the sink is due."""
+        return await self._read(queries.next_notification, sink)
+
+    async def letters(self, origin: str | None, page: Page) -> tuple[list[LetterRow], str | None]:
+        """One page, newest first."""
+        return await self._read(queries.letters, origin, page)
+
+    async def letter(self, letter: str) -> LetterRow | None:
+        """The letter with this id."""
+        return await self._read(queries.letter, letter)
+
+    # ------------------------------------------------------------------ definitions
+
+    async def machines(self) -> list[MachineRow]:
+        """All machines, by ARN."""
+        return await self._read(queries.machines)
+
+    async def machine(self, arn: str) -> MachineRow | None:
+        """The machine with this ARN."""
+        return await self._read(queries.machine, arn)
+
+    async def revision(self, revision: int) -> RevisionRow | None:
+        """The revision with this id."""
+        return await self._read(queries.revision, revision)
+
+    async def current_revision(self, machine_arn: str) -> RevisionRow | None:
+        """The machine's newest revision."""
+        return await self._read(queries.current_revision, machine_arn)
+
+    async def last_revision(self) -> int:
+        """Highest id ever given to a revision, 0 for none."""
+        return await self._read(queries.last, "revisions")
+
+    async def activities(self) -> list[ActivityRow]:
+        """All activities, by ARN."""
+        return await self._read(queries.activities)
+
+    async def activity(self, arn: str) -> ActivityRow | None:
+        """The activity with this ARN."""
+        return await self._read(queries.activity, arn)
+
+    # ----------------------------------------------------------- sources and upkeep
+
+    async def positions(self, source: str | None = None) -> list[PositionRow]:
+        """The positions of one source, or all, by source, topic and partition."""
+        return await self._read(queries.positions, source)
+
+    async def stats(self) -> Stats:
+        """Counts and ages of what is held now."""
+        return await self._read(queries.stats)
+
+    async def sweep(self, before: int, limit: int) -> int:
+        """Delete executions that ended before ``before``, in batches between which others commit."""
+        swept = 0
+        while swept < limit:
+            batch = min(upkeep.SWEEP_EXECUTIONS, limit - swept)
+            gone: int = await self._writer.do(
+                lambda connection, batch=batch: upkeep.sweep_executions(connection, before, batch)
+            )
+            swept += gone
+            if gone < batch:
+                break
+        await self._writer.do(upkeep.sweep_revisions)
+        await self._writer.do(upkeep.give_back_space)
+        return swept
+
+    async def backup(self, path: str) -> None:
+        """Copy the database to a file of mode 0600, replacing it when the copy is complete.
+
+        Raises Rejected where the path is the database's own or cannot be written.
+        """
+        if os.path.realpath(path) in {self._path + end for end in ("", "-wal", "-shm", ".lock")}:
+            raise Rejected(f"{path} belongs to the database itself; name another file")
+        try:
+            await trio.to_thread.run_sync(upkeep.copy_database, self._path, path)
+        except OSError as error:
+            raise Rejected(f"the backup cannot be written to {path}: {error.strerror}") from error

@@ -1,0 +1,100 @@
+"""What keeps the file in order: retention, giving back space, and the backup."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+SWEEP_EXECUTIONS = 100
+"""So many executions go in one transaction; each may have 25,000 records."""
+_VACUUM_PAGES = 2_000
+_SPARE_SHARE = 4
+"""A quarter of the file may be free pages: they are what the next executions are written to."""
+
+_RENEW = """UPDATE timers SET due = max(due, ? + interval)
+    WHERE kind IN ('timeout', 'heartbeat') AND due < ? + interval"""
+_ENDED = """SELECT id FROM executions WHERE stop_at < ?
+    AND NOT EXISTS (SELECT 1 FROM notifications WHERE execution = executions.id)
+    ORDER BY stop_at, id LIMIT ?"""
+_MARK = """INSERT INTO marks SELECT '{table}', max(id) FROM {table} WHERE TRUE HAVING max(id) > 0
+    ON CONFLICT DO UPDATE SET value = max(value, excluded.value)"""
+_UNNEEDED_REVISIONS = """DELETE FROM revisions
+    WHERE NOT EXISTS (SELECT 1 FROM machines WHERE arn = revisions.machine_arn)
+    AND NOT EXISTS (SELECT 1 FROM executions WHERE machine_arn = revisions.machine_arn)"""
+
+
+def renew_intervals(connection: sqlite3.Connection, now: int) -> None:
+    """Give each timeout and heartbeat a whole interval from now."""
+    with _transaction(connection):
+        connection.execute(_RENEW, (now, now))
+
+
+def sweep_executions(connection: sqlite3.Connection, before: int, limit: int) -> int:
+    """Delete so many executions that ended before; how many there were."""
+    with _transaction(connection):
+        ended = connection.execute(_ENDED, (before, limit)).fetchall()
+        if ended:
+            connection.execute(_MARK.format(table="executions"))
+        for table, key in (
+            ("history", "execution"),
+            ("documents", "execution"),
+            ("executions", "id"),
+        ):
+            connection.executemany(f"DELETE FROM {table} WHERE {key} = ?", ended)
+    return len(ended)
+
+
+def sweep_revisions(connection: sqlite3.Connection) -> None:
+    """Delete revisions of which neither a machine nor an execution is left."""
+    with _transaction(connection):
+        connection.execute(_MARK.format(table="revisions"))
+        connection.execute(_UNNEEDED_REVISIONS)
+
+
+def give_back_space(connection: sqlite3.Connection) -> None:
+    """Shrink the file by some pages if more than a quarter of it is free."""
+    free, pages = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("freelist_count", "page_count")
+    )
+    surplus = min(free - pages // _SPARE_SHARE, _VACUUM_PAGES)
+    if surplus > 0:
+        # Each step of this statement frees one page: it has to be read to its end.
+        connection.execute(f"PRAGMA incremental_vacuum({surplus})").fetchall()
+
+
+def copy_database(source: str, target: str) -> None:
+    """Copy what is committed to a new file of mode 0600, which appears under its name when complete.
+
+    Raises OSError or sqlite3.Error, and leaves an older file of this name as it was then.
+    """
+    partial = Path(f"{target}.partial")
+    partial.unlink(missing_ok=True)
+    partial.touch(mode=0o600, exist_ok=False)
+    try:
+        with (
+            closing(
+                sqlite3.connect(f"{Path(source).absolute().as_uri()}?mode=ro", uri=True)
+            ) as held,
+            closing(sqlite3.connect(partial, isolation_level=None)) as copy,
+        ):
+            held.backup(copy)
+            # A backup is one file that can be read from anywhere, even where nothing can be written.
+            copy.execute("PRAGMA journal_mode = DELETE")
+        partial.replace(target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()
+        raise
