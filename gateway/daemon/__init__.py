@@ -1,0 +1,1 @@
+"""The daemon: nested nurseries, what is built from a configuration, signals, reload, systemd."""
