@@ -1,6 +1,7 @@
 """Stategate: events in, durable executions of Amazon States Language machines, completions out.
 
-The packages, from the core outwards (each may import what stands above it in this list, never below):
+The packages, from the core outwards (each may import what stands above it in this list, never
+below):
 
 - ``errors``   the kinds of error that cross a seam
 - ``asl``      PURE: the language; definition -> StateMachine, ``advance``, records, AWS's history
@@ -13,6 +14,7 @@ The packages, from the core outwards (each may import what stands above it in th
 
 The words: a *message* came in; a *stimulus* drives the engine; a *record* is what it writes; an
 *event* is what AWS's history shows of it; an *effect* is a wish that stands as a row until it is
-fulfilled; a *notification* goes out; a *letter* is what could not be taken or delivered; a *problem*
-is found by ``check``; a *task* is an ASL task; a long-running trio task is a *service* or a *pump*.
+fulfilled; a *notification* goes out; a *letter* is what could not be taken or delivered; a
+*problem* is found by ``check``; a *task* is an ASL task; a long-running trio task is a *service*
+or a *pump*.
 """

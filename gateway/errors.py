@@ -1,4 +1,4 @@
-"""The errors that cross a seam. What is not one of these is a bug and is contained where it happens."""
+"""The errors that cross a seam. Anything else is a bug, contained where it happens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""
         note = "warning: " if self.warning else ""
-        return f"{place}{self.path}: {note}{self.message}" if self.path else f"{place}{note}{self.message}"
+        path = f"{self.path}: " if self.path else ""
+        return f"{place}{path}{note}{self.message}"
 
 
 class ConfigError(Exception):
@@ -42,7 +43,7 @@ class ApiError(Exception):
         self.message = message
 
 
-class Unavailable(Exception):  # noqa: N818 - a condition, not a mistake
+class Unavailable(Exception):
     """The far side cannot take it now; the same call may succeed later."""
 
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
@@ -52,7 +53,7 @@ class Unavailable(Exception):  # noqa: N818 - a condition, not a mistake
         """Seconds, where the far side said so."""
 
 
-class Rejected(Exception):  # noqa: N818 - a verdict, not a mistake
+class Rejected(Exception):
     """The far side (or our own limit) will never take it; trying again is of no use."""
 
     def __init__(self, reason: str) -> None:

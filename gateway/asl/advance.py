@@ -1,4 +1,5 @@
-"""``advance``: what follows from a stimulus. Pure: no I/O, no clock, no dice of its own, and it never raises."""
+"""``advance``: what follows from a stimulus. Pure: no I/O, no clock, no dice of its own, and it
+never raises."""
 
 from __future__ import annotations
 
@@ -9,8 +10,9 @@ from gateway.asl import flow
 from gateway.asl import records as r
 from gateway.asl import stimuli as s
 from gateway.asl.errors import StateError
-from gateway.asl.execution import Execution, Frame, Task
+from gateway.asl.execution import Execution
 from gateway.asl.flow import HistoryFull, Run
+from gateway.asl.frame import Frame, Task
 from gateway.asl.records import Record
 from gateway.asl.scope import Json
 from gateway.asl.states.state import StateMachine
@@ -22,7 +24,8 @@ BUDGET = 200
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a stimulus led to. The records have been applied; the changed effects are in the execution."""
+    """What a stimulus led to. The records have been applied; the changed effects are in the
+    execution."""
 
     records: list[Record]
     more: bool
@@ -43,8 +46,8 @@ def advance(
 ) -> Step:
     """Apply the stimulus and go on as far as possible without the outside world.
 
-    ``at`` is milliseconds since the epoch, ``seed`` 16 bytes. A stimulus for something that no longer
-    waits gives a step without records.
+    ``at`` is milliseconds since the epoch, ``seed`` 16 bytes. A stimulus for something that no
+    longer waits gives a step without records.
     """
     run = Run(machine, execution, at, seed)
     bug: Exception | None = None
@@ -54,7 +57,7 @@ def advance(
             _go_on(run, budget)
     except HistoryFull:
         _end(run, "The execution reached the maximum number of history events (25000).")
-    except Exception as error:  # noqa: BLE001 - contained here: it fails this one execution, loudly
+    except Exception as error:
         bug = error
         _end(run, f"Internal error: {type(error).__name__}: {error}")
     return Step(run.records, bool(execution.ready), run.dumps, bug)
@@ -140,12 +143,15 @@ def _answer(run: Run, task: Task, stimulus: s.HandOut | s.Return | s.Succeed | s
     match stimulus:
         case s.HandOut(number, worker, token_hash):
             if task.started_at is None:
-                again = frame.handed_out == number
-                kind = r.TaskResumed if again else r.TaskStarted
+                kind = r.TaskResumed if frame.handed_out == number else r.TaskStarted
                 run.emit(kind(frame.id, number, worker, token_hash))
         case s.Return(number, token_hash):
             if task.token_hash == token_hash:
                 run.emit(r.TaskReturned(frame.id, number))
+        case s.Succeed(token_hash=token_hash) | s.Fail(token_hash=token_hash) if (
+            token_hash is not None and token_hash != task.token_hash
+        ):
+            pass
         case s.Succeed(number, output):
             run.emit(r.TaskSucceeded(frame.id, number, output))
             _guarded(run, frame, lambda run, frame: flow.succeed(run, frame, output))

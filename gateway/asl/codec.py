@@ -1,8 +1,8 @@
 """Records to bytes and back: the only place that knows how history looks on disk.
 
 One row holds the records of one step as a JSON array of ``[code, member, …]``. A document member is
-``[]`` for SAME, ``[value]`` where it stands in place, and a number where it is a row of its own (over
-``DOCUMENT_BYTES``), so that reading a history without its data does not read the data.
+``[]`` for SAME, ``[value]`` where it stands in place, and a number where it is a row of its own
+(over ``DOCUMENT_BYTES``), so that reading a history without its data does not read the data.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def encode(
     step: Sequence[Record], first_document: int, dumps: Callable[[Json], bytes] = orjson.dumps
 ) -> Encoded:
     """Encode the records of one step; documents too large for the row get numbers from
-    ``first_document`` on. The same object is written once, however many records hold it. ``dumps`` may
-    be a memo of texts that were made while their size was checked."""
+    ``first_document`` on. The same object is written once, however many records hold it. ``dumps``
+    may be a memo of texts that were made while their size was checked."""
     numbers = count(first_document)
     documents: list[tuple[int, bytes]] = []
     seen: dict[int, int] = {}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from gateway.asl.execution import Execution, Frame
+from gateway.asl.execution import Execution
+from gateway.asl.frame import Frame
 from gateway.asl.scope import Json
 
 
@@ -17,7 +18,8 @@ def iso(at: int) -> str:
 def context_object(
     execution: Execution, frame: Frame, item: dict[str, Json] | None = None
 ) -> dict[str, Json]:
-    """What the states of a frame see of their surroundings; ``item`` for an iteration yet to begin."""
+    """What the states of a frame see of their surroundings; ``item`` for an iteration yet to
+    begin."""
     identity = execution.identity
     context: dict[str, Json] = {
         "Execution": {
@@ -53,4 +55,3 @@ def _map_item(execution: Execution, frame: Frame) -> dict[str, Json] | None:
             return {"Index": inner.index, "Value": outer.join.items[inner.index]}
         inner = outer
     return None
-

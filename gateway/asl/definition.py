@@ -1,4 +1,5 @@
-"""Definition text to StateMachine: one walk that compiles what is right and notes everything that is not."""
+"""Definition text to StateMachine: one walk that compiles what is right and notes everything that
+is not."""
 
 from __future__ import annotations
 
@@ -80,7 +81,9 @@ def targets(state: State) -> list[tuple[str, str]]:
 
 def _check_graph(fields: Fields, start_at: str, states: dict[str, State], names: set[str]) -> None:
     if start_at not in names:
-        fields.error(f"Missing 'StartAt' target: {start_at}", "StartAt", "MISSING_TRANSITION_TARGET")
+        fields.error(
+            f"Missing 'StartAt' target: {start_at}", "StartAt", "MISSING_TRANSITION_TARGET"
+        )
     named = {start_at}
     for name, state in states.items():
         for member, target in targets(state):
@@ -215,9 +218,7 @@ def _choice(fields: Fields, common: Common) -> State | None:
             fields.diagnostics.extend(error.diagnostics)
         except ExpressionError as error:
             each.error(str(error))
-    return Choice(
-        **_flowing(fields, common), rules=tuple(rules), default=fields.string("Default")
-    )
+    return Choice(**_flowing(fields, common), rules=tuple(rules), default=fields.string("Default"))
 
 
 def _wait(fields: Fields, common: Common) -> State:

@@ -7,19 +7,21 @@ from typing import Literal
 
 
 class StateError(Exception):
-    """A state fails with an ASL error name. Retry, Catch or a failed execution; never leaves ``advance``."""
+    """A state fails with an ASL error name. Retry, Catch or a failed execution; never leaves
+    ``advance``."""
 
     def __init__(self, error: str | None, cause: str | None, *, located: bool = False) -> None:
         super().__init__(f"{error}: {cause}")
         self.error = error
         self.cause = cause
         self.located = located
-        """AWS puts "An error occurred while executing the state '<name>' (entered at the event id #<n>). "
-        before the cause; ``advance`` does so where this is set."""
+        """AWS puts "An error occurred while executing the state '<name>' (entered at the event id
+        #<n>). " before the cause; ``advance`` does so where this is set."""
 
 
 class ExpressionError(ValueError):
-    """A path, intrinsic call, template or rule that does not parse; the message says what and where in it."""
+    """A path, intrinsic call, template or rule that does not parse; the message says what and
+    where in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""AWS's history events, built from records when somebody reads the history: one table, nothing stored.
+"""AWS's history events, built from records when somebody reads the history: one table, nothing
+stored.
 
-The reader folds the execution along (``present`` is called after ``apply``), so each event finds its
-document, its id and its predecessor in the state.
+The reader folds the execution along (``present`` is called after ``apply``), so each event finds
+its document, its id and its predecessor in the state.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ def _map_started(record: r.MapStarted, _execution: Execution) -> _Details:
 
 def _iteration_started(record: r.MapIterationStarted, execution: Execution) -> _Details:
     name = execution.frames[record.frame].state
-    return "MapIterationStarted", {"name": name, "index": record.index}
+    return "MapIterationStarted", {"name": name, "index": record.item}
 
 
 def _iteration_ended(word: str) -> Callable[[Any, Execution], _Details]:

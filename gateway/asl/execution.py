@@ -1,142 +1,36 @@
-"""An execution's state, and ``apply``: the only way in which it changes, live and after a restart alike.
+"""An execution's state, and ``apply``: the only way in which it changes, live and after a restart
+alike.
 
-``apply`` evaluates nothing: no path, no template, no retry arithmetic. What it needs is in the record or
-came with an earlier one, so folding the history gives the live state whatever version of the language
-runs. It also keeps the outstanding effects (timers, tasks) and notes which of them changed.
+``apply`` evaluates nothing: no path, no template, no retry arithmetic. What it needs is in the
+record or came with an earlier one, so folding the history gives the live state whatever version of
+the language runs. It also keeps the outstanding effects (timers, tasks) and notes which of them
+changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 from gateway.asl import records as r
+from gateway.asl.frame import Frame, Identity, Join, Task, Timer
 from gateway.asl.records import INTERNAL, SAME, Record
 from gateway.asl.scope import Json
 
 Status: TypeAlias = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 
 
-class Identity(NamedTuple):
-    """What an execution is born with."""
-
-    arn: str
-    name: str
-    machine_arn: str
-    role_arn: str
-    start_at: int
-    input: str
-    """JSON text as the caller gave it."""
-
-
-class Timer(NamedTuple):
-    """Waited for until ``due``; ``interval`` is the whole span. Milliseconds."""
-
-    number: int
-    kind: str
-    due: int
-    interval: int
-
-
-class Task(NamedTuple):
-    """Asked for and not ended. ``started_at`` None: it waits in its queue."""
-
-    number: int
-    frame: int
-    resource: str
-    input: Json
-    timeout_seconds: int | None
-    heartbeat_seconds: int | None
-    scheduled_at: int
-    started_at: int | None = None
-    worker: str | None = None
-    token_hash: str | None = None
-
-
-class Join:
-    """What a Parallel or Map knows of its branches or iterations."""
-
-    __slots__ = ("children", "concurrency", "items", "results", "started")
-
-    def __init__(self, length: int, items: Json = None, concurrency: int = 0) -> None:
-        self.items = items
-        self.concurrency = concurrency
-        self.results: list[Json] = [None] * length
-        self.started = 0
-        """How many have been started; also the index of the next one."""
-        self.children: set[int] = set()
-        """Frames that have not ended."""
-
-    @property
-    def complete(self) -> bool:
-        """Every branch or iteration has ended well."""
-        return self.started == len(self.results) and not self.children
-
-    @property
-    def has_room(self) -> bool:
-        """Another iteration may start."""
-        return self.started < len(self.results) and len(self.children) < self.concurrency
-
-
-class Frame:
-    """One line of control: the execution (0), a branch or an iteration."""
-
-    __slots__ = (
-        "data",
-        "entered_at",
-        "entered_event",
-        "handed_out",
-        "id",
-        "index",
-        "join",
-        "last_event",
-        "left",
-        "next",
-        "parent",
-        "resource",
-        "retries",
-        "state",
-        "type",
-        "wait",
-    )
-
-    def __init__(
-        self, id: int, parent: int | None, index: int, data: Json, last_event: int  # noqa: A002
-    ) -> None:
-        self.id = id
-        self.parent = parent
-        self.index = index
-        self.data = data
-        """The document in hand: the current state's input, or the last one's output."""
-        self.last_event = last_event
-        self.state: str | None = None
-        self.type = ""
-        self.next: str | None = None
-        """Where to go; None before the first state and after the last."""
-        self.left = ""
-        """Name of the state that it left last."""
-        self.entered_at = 0
-        self.entered_event = 0
-        self.wait: int | None = None
-        """Number of the timer or task that it waits for."""
-        self.join: Join | None = None
-        self.retries: dict[int, int] = {}
-        """How often each retrier of the current state has been used."""
-        self.resource = ""
-        """What the current task asks for, for the events of its end."""
-        self.handed_out: int | None = None
-        """Number of the task that a worker has had once: another hand-out leaves no event."""
-
-    def dump(self) -> dict[str, Json]:
-        """Everything, for comparison."""
-        members = {name: getattr(self, name) for name in self.__slots__}
-        if self.join is not None:
-            members["join"] = {n: getattr(self.join, n) for n in Join.__slots__}
-        return members
-
-
 EffectKey: TypeAlias = tuple[int, str]
 """(number, kind): the kind of a timer, or "task"."""
+
+
+_TASK_KINDS: Final = ("task", "timeout", "heartbeat")
+_FINAL: Final[dict[type[Record], Status]] = {
+    r.ExecutionSucceeded: "SUCCEEDED",
+    r.ExecutionFailed: "FAILED",
+    r.ExecutionAborted: "ABORTED",
+    r.ExecutionTimedOut: "TIMED_OUT",
+}
 
 
 class Execution:
@@ -180,13 +74,14 @@ class Execution:
         task = self.effects.get((number, "task"))
         return task if isinstance(task, Task) else None
 
-    def take_changes(self) -> Iterator[tuple[EffectKey, Timer | Task | None]]:
-        """The effects that changed since the last call; None for one that is no longer wanted."""
+    def take_changes(self) -> Iterator[tuple[EffectKey, bool, Timer | Task | None]]:
+        """The effects that changed since the last call: key, whether it stood before, and what it
+        is now (None: no longer wanted)."""
         touched, self.touched = self.touched, {}
         for key, stood in touched.items():
             effect = self.effects.get(key)
             if effect is not None or stood:
-                yield key, effect
+                yield key, stood, effect
 
     def dump(self) -> dict[str, Json]:
         """Everything that the fold must reproduce, for comparison."""
@@ -202,7 +97,7 @@ class Execution:
         self.sequence += 1
         if kind not in INTERNAL:
             self.event_id += 1
-        _APPLY[kind](self, record, at)
+        self._APPLY[kind](self, record, at)
 
     def _event(self, frame: Frame) -> None:
         """The current event follows the frame's last one."""
@@ -311,9 +206,7 @@ class Execution:
         task = self.task(record.number)
         assert task is not None, "a task that starts is open"
         frame.handed_out = record.number
-        self._put(
-            task._replace(started_at=at, worker=record.worker, token_hash=record.token_hash)
-        )
+        self._put(task._replace(started_at=at, worker=record.worker, token_hash=record.token_hash))
         for kind, seconds in (
             ("timeout", task.timeout_seconds),
             ("heartbeat", task.heartbeat_seconds),
@@ -370,10 +263,10 @@ class Execution:
         # AWS: an iteration follows the last event inside the one before it.
         self._event(frame)
         join = frame.join
-        data = join.items[record.index] if record.input is SAME else record.input
-        join.started = record.index + 1
+        data = join.items[record.item] if record.input is SAME else record.input
+        join.started = record.item + 1
         join.children.add(record.child)
-        self._add_frame(Frame(record.child, frame.id, record.index, data, self.event_id))
+        self._add_frame(Frame(record.child, frame.id, record.item, data, self.event_id))
         self._settle(frame)
 
     def _child_succeeded(
@@ -430,42 +323,34 @@ class Execution:
         for key in list(self.effects):
             self._drop(*key)
 
-
-_TASK_KINDS: Final = ("task", "timeout", "heartbeat")
-_FINAL: Final[dict[type[Record], Status]] = {
-    r.ExecutionSucceeded: "SUCCEEDED",
-    r.ExecutionFailed: "FAILED",
-    r.ExecutionAborted: "ABORTED",
-    r.ExecutionTimedOut: "TIMED_OUT",
-}
-_APPLY: Final[dict[type[Record], Callable[[Execution, Any, int], None]]] = {
-    r.ExecutionStarted: Execution._execution_started,
-    r.StateEntered: Execution._state_entered,
-    r.StateExited: Execution._state_exited,
-    r.StateAborted: Execution._state_aborted,
-    r.WaitStarted: Execution._wait_started,
-    r.RetryScheduled: Execution._retry_scheduled,
-    r.TaskScheduled: Execution._task_scheduled,
-    r.TaskStarted: Execution._task_started,
-    r.TaskReturned: Execution._task_returned,
-    r.TaskResumed: Execution._task_started,
-    r.TaskSucceeded: Execution._task_ended,
-    r.TaskFailed: Execution._task_ended,
-    r.TaskTimedOut: Execution._task_ended,
-    r.ParallelStarted: Execution._parallel_started,
-    r.BranchSucceeded: Execution._child_succeeded,
-    r.ParallelSucceeded: Execution._join_succeeded,
-    r.ParallelFailed: Execution._join_failed,
-    r.MapStarted: Execution._map_started,
-    r.MapIterationStarted: Execution._map_iteration_started,
-    r.MapIterationSucceeded: Execution._child_succeeded,
-    r.BranchFailed: Execution._child_failed,
-    r.MapIterationFailed: Execution._child_failed,
-    r.MapIterationAborted: Execution._map_iteration_aborted,
-    r.MapSucceeded: Execution._join_succeeded,
-    r.MapFailed: Execution._join_failed,
-    r.ExecutionSucceeded: Execution._execution_ended,
-    r.ExecutionFailed: Execution._execution_ended,
-    r.ExecutionAborted: Execution._execution_ended,
-    r.ExecutionTimedOut: Execution._execution_ended,
-}
+    _APPLY: ClassVar[dict[type[Record], Callable[[Execution, Any, int], None]]] = {
+        r.ExecutionStarted: _execution_started,
+        r.StateEntered: _state_entered,
+        r.StateExited: _state_exited,
+        r.StateAborted: _state_aborted,
+        r.WaitStarted: _wait_started,
+        r.RetryScheduled: _retry_scheduled,
+        r.TaskScheduled: _task_scheduled,
+        r.TaskStarted: _task_started,
+        r.TaskReturned: _task_returned,
+        r.TaskResumed: _task_started,
+        r.TaskSucceeded: _task_ended,
+        r.TaskFailed: _task_ended,
+        r.TaskTimedOut: _task_ended,
+        r.ParallelStarted: _parallel_started,
+        r.BranchSucceeded: _child_succeeded,
+        r.ParallelSucceeded: _join_succeeded,
+        r.ParallelFailed: _join_failed,
+        r.MapStarted: _map_started,
+        r.MapIterationStarted: _map_iteration_started,
+        r.MapIterationSucceeded: _child_succeeded,
+        r.BranchFailed: _child_failed,
+        r.MapIterationFailed: _child_failed,
+        r.MapIterationAborted: _map_iteration_aborted,
+        r.MapSucceeded: _join_succeeded,
+        r.MapFailed: _join_failed,
+        r.ExecutionSucceeded: _execution_ended,
+        r.ExecutionFailed: _execution_ended,
+        r.ExecutionAborted: _execution_ended,
+        r.ExecutionTimedOut: _execution_ended,
+    }

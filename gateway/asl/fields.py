@@ -1,7 +1,7 @@
 """Reading the members of a definition: each accessor checks, compiles, and notes what is wrong.
 
-An accessor never raises: it returns what was found or a harmless stand-in, and the finding stands in
-``diagnostics``; so one walk finds every problem.
+An accessor never raises: it returns what was found or a harmless stand-in, and the finding stands
+in ``diagnostics``; so one walk finds every problem.
 """
 
 from __future__ import annotations
@@ -157,7 +157,8 @@ class Fields:
         return (None if text is None else self._compiled(name, compile_reference, text)), True
 
     def seconds(self, name: str) -> Callable[[Scope], int | None]:
-        """``<name>`` as a constant or ``<name>Path`` as a path to one; None where neither is there."""
+        """``<name>`` as a constant or ``<name>Path`` as a path to one; None where neither is
+        there."""
         if self.one_of(name, f"{name}Path") != f"{name}Path":
             constant = self.integer(name, 1, 99_999_999)
             return lambda _scope: constant

@@ -1,7 +1,9 @@
-"""How a frame goes through a state, the same for every type: enter, attempt, succeed or fail, leave.
+"""How a frame goes through a state, the same for every type: enter, attempt, succeed or fail,
+leave.
 
-Here and nowhere else stand InputPath → Parameters → (the type's idea) → ResultSelector → ResultPath →
-OutputPath, what Retry and Catch match, and how a failure climbs out of a branch or an iteration.
+Here and nowhere else stand InputPath → Parameters → (the type's idea) → ResultSelector →
+ResultPath → OutputPath, what Retry and Catch match, and how a failure climbs out of a branch or an
+iteration.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import orjson
 from gateway.asl import records as r
 from gateway.asl.context import context_object
 from gateway.asl.errors import StateError
-from gateway.asl.execution import Execution, Frame
+from gateway.asl.execution import Execution
+from gateway.asl.frame import Frame
 from gateway.asl.records import INTERNAL, SAME, Record
 from gateway.asl.scope import Expression, Json, Scope
 from gateway.asl.states.state import Program, Retrier, State, StateMachine
@@ -30,12 +33,13 @@ NAMED_ONLY: Final = frozenset({"States.DataLimitExceeded"})
 NOT_TASK_FAILED: Final = frozenset({"States.Timeout"})
 
 
-class HistoryFull(Exception):  # noqa: N818 - a limit of AWS's, not a mistake
+class HistoryFull(Exception):
     """The next event would be number 25,000, which AWS keeps for the failure."""
 
 
 class Run:
-    """One step in the making: applies each record as it is emitted and keeps what the step is made of."""
+    """One step in the making: applies each record as it is emitted and keeps what the step is made
+    of."""
 
     def __init__(self, machine: StateMachine, execution: Execution, at: int, seed: bytes) -> None:
         self.machine = machine
@@ -138,7 +142,8 @@ def _merge(frame: Frame, state: State, result: Json) -> Json:
 
 
 def leave(run: Run, frame: Frame, output: Json, target: str | None) -> None:
-    """Exit the state with OutputPath of ``output``, to ``target``; end the frame where there is none."""
+    """Exit the state with OutputPath of ``output``, to ``target``; end the frame where there is
+    none."""
     state = run.state(frame)
     output = _through(run, frame, state.output_path, output)
     exit_to(run, frame, output, target)
@@ -249,14 +254,16 @@ def _climb(run: Run, frame: Frame, state: State, error: StateError) -> None:
 
 
 def _fail_join(run: Run, frame: Frame) -> None:
-    """Say that the Parallel or Map state of the frame has failed, after giving up what runs in it."""
+    """Say that the Parallel or Map state of the frame has failed, after giving up what
+    runs in it."""
     if frame.join is not None:
         _abort_below(run, frame)
         run.emit(r.MapFailed(frame.id) if frame.type == "Map" else r.ParallelFailed(frame.id))
 
 
 def _abort_below(run: Run, frame: Frame) -> None:
-    """Write the end of every line of control below the frame but the one that failed: it has ended."""
+    """Write the end of every line of control below the frame but the one that failed: it has
+    ended."""
     if frame.join is None:
         return
     for number in sorted(frame.join.children):

@@ -1,11 +1,11 @@
 """What the engine writes: every kind of record, and nothing that interprets one.
 
 A record belongs to a *frame* (one line of control: the execution itself, a branch of a Parallel, an
-iteration of a Map) and carries each value that an expression produced. A document is written once: where
-a record's document is the one that its frame has in hand already, it is ``SAME``.
+iteration of a Map) and carries each value that an expression produced. A document is written once:
+where a record's document is the one that its frame has in hand already, it is ``SAME``.
 
-``CODES`` is the on-disk numbering: a number is never given to another kind, a member is only ever added
-at the end (with a new ``FORMAT`` in ``gateway.asl.codec``).
+``CODES`` is the on-disk numbering: a number is never given to another kind, a member is only ever
+added at the end (with a new ``FORMAT`` in ``gateway.asl.codec``).
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ Document: TypeAlias = Any
 
 
 class ExecutionStarted(NamedTuple):
-    """The execution begins; its input stands in its row. With a machine timeout, ``due`` says when."""
+    """The execution begins; its input stands in its row. With a machine timeout, ``due`` says
+    when."""
 
     frame: int
     number: int | None
@@ -169,8 +170,8 @@ class ParallelFailed(NamedTuple):
 
 
 class MapStarted(NamedTuple):
-    """A Map has its items (SAME: the document in hand is the list); at most ``concurrency`` iterations
-    run at a time."""
+    """A Map has its items (SAME: the document in hand is the list); at most ``concurrency``
+    iterations run at a time."""
 
     frame: int
     items: Document
@@ -179,11 +180,12 @@ class MapStarted(NamedTuple):
 
 
 class MapIterationStarted(NamedTuple):
-    """Frame ``child`` begins for item ``index``, with ``input`` in hand (SAME: the item itself)."""
+    """Frame ``child`` begins for item number ``item``, with ``input`` in hand (SAME: the item
+    itself)."""
 
     frame: int
     child: int
-    index: int
+    item: int
     input: Document
 
 

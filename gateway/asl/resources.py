@@ -1,4 +1,5 @@
-"""What a Task's Resource says: which family of history events it has, and its service and action."""
+"""What a Task's Resource says: which family of history events it has, and its service and
+action."""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ def family(resource: str) -> str:
 
 
 def parts(resource: str) -> tuple[str, str]:
-    """Service and action of an integration: ``arn:aws:states:::sqs:sendMessage`` -> sqs, sendMessage."""
+    """Service and action of an integration: ``arn:aws:states:::sqs:sendMessage`` -> sqs,
+    sendMessage."""
     found = _INTEGRATION.fullmatch(resource)
     return (found[1], found[2]) if found else ("", resource)

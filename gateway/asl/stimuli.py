@@ -1,8 +1,8 @@
 """What drives an execution: the only things that can happen to it from outside.
 
-Each rides with ``at`` (milliseconds since the epoch) and ``seed`` (16 bytes from the operating system),
-which the caller of ``advance`` gives beside it; a stimulus for something that no longer waits changes
-nothing.
+Each rides with ``at`` (milliseconds since the epoch) and ``seed`` (16 bytes from the operating
+system), which the caller of ``advance`` gives beside it; a stimulus for something that no longer
+waits changes nothing.
 """
 
 from __future__ import annotations
@@ -43,18 +43,20 @@ class Return(NamedTuple):
 
 
 class Succeed(NamedTuple):
-    """The task's result."""
+    """The task's result. With a ``token_hash`` it counts only for the hand-out that it names."""
 
     number: int
     output: Json
+    token_hash: str | None = None
 
 
 class Fail(NamedTuple):
-    """The task's error."""
+    """The task's error. With a ``token_hash`` it counts only for the hand-out that it names."""
 
     number: int
     error: str | None
     cause: str | None
+    token_hash: str | None = None
 
 
 class Stop(NamedTuple):

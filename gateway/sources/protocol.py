@@ -1,8 +1,9 @@
 """The seam between a source and the trigger that it feeds.
 
 A source is one frozen settings class (pydantic) whose fields are its YAML keys, with one method
-``run(intake)``. It turns what arrives into messages, hands them to ``intake.deliver`` and acknowledges
-to its far side only what deliver returned. It decides nothing about machines, names or filters.
+``run(intake)``. It turns what arrives into messages, hands them to ``intake.deliver`` and
+acknowledges to its far side only what deliver returned. It decides nothing about machines, names
+or filters.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ class Filtered:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """It can never be taken. ``letter`` is the id of the letter that keeps it; None where the far side
-    keeps it itself (``redrives``): then it must not be acknowledged."""
+    """It can never be taken. ``letter`` is the id of the letter that keeps it; None where the far
+    side keeps it itself (``redrives``): then it must not be acknowledged."""
 
     reason: str
     letter: str | None
@@ -69,7 +70,8 @@ Outcome: TypeAlias = Started | Filtered | Refused
 
 
 class Deliver(Protocol):
-    """Hands messages to the trigger; returns one outcome for each, in order, when all are on disk."""
+    """Hands messages to the trigger; returns one outcome for each, in order, when all are
+    on disk."""
 
     async def __call__(
         self,
@@ -93,14 +95,15 @@ class Intake:
     concurrency: int
     """Messages received and not yet acknowledged, at most."""
     room: Callable[[], Awaitable[None]]
-    """Waits until the trigger takes more (``max_running``, full disk); call it before each receive."""
+    """Waits until the trigger takes more (``max_running``, full disk); call it before each
+    receive."""
     full: Callable[[], float | None]
     """Seconds after which it is worth trying again, or None while there is room (for webhooks)."""
     positions: Callable[[str], Awaitable[list[PositionRow]]]
     """The stored positions of a consumer group."""
     report: Callable[..., None]
-    """``report(state, **details)`` for /healthz and /metrics; state: starting | running | backing-off |
-    failed; details are small and readable; ``lag=`` is a number of messages."""
+    """``report(state, **details)`` for /healthz and /metrics; state: starting | running |
+    backing-off | failed; details are small and readable; ``lag=`` is a number of messages."""
     in_thread: Callable[..., Awaitable[Any]]
     """``await in_thread(function, *args)`` under this adapter's own limiter."""
     now: Callable[[], int]
@@ -118,8 +121,8 @@ class Source(Protocol):
     type: str
 
     async def run(self, intake: Intake) -> None:
-        """Receive, deliver and acknowledge until cancelled. Cancellation is graceful: what was handed to
-        deliver is still acknowledged if it became durable (shielded, a few seconds at most). Far-side
-        trouble is backed off inside, never raised; a bug may be raised (the daemon restarts it with
-        back-off)."""
+        """Receive, deliver and acknowledge until cancelled. Cancellation is graceful: what was
+        handed to deliver is still acknowledged if it became durable (shielded, a few seconds at
+        most). Far-side trouble is backed off inside, never raised; a bug may be raised (the daemon
+        restarts it with back-off)."""
         ...

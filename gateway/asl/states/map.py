@@ -17,8 +17,8 @@ from gateway.asl.scope import Expression, Json, Scope
 from gateway.asl.states.state import State
 
 if TYPE_CHECKING:
-    from gateway.asl.execution import Frame
     from gateway.asl.flow import Run
+    from gateway.asl.frame import Frame
 
 INLINE_CONCURRENCY: Final = 40
 """AWS runs at most this many iterations of an inline Map at a time."""
@@ -68,4 +68,4 @@ class Map(State):
 
 
 def _not_a_list(value: Json) -> str:
-    return f"Reference path \"$\" must point to array. Actual value: {orjson.dumps(value).decode()}"
+    return f'Reference path "$" must point to array. Actual value: {orjson.dumps(value).decode()}'

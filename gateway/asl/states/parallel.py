@@ -11,8 +11,8 @@ from gateway.asl.records import SAME
 from gateway.asl.states.state import State
 
 if TYPE_CHECKING:
-    from gateway.asl.execution import Frame
     from gateway.asl.flow import Run
+    from gateway.asl.frame import Frame
     from gateway.asl.scope import Json
 
 

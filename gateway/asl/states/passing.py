@@ -10,8 +10,8 @@ from gateway.asl.errors import StateError
 from gateway.asl.states.state import State
 
 if TYPE_CHECKING:
-    from gateway.asl.execution import Frame
     from gateway.asl.flow import Run
+    from gateway.asl.frame import Frame
     from gateway.asl.scope import Expression, Json
 
 
@@ -55,6 +55,8 @@ class Fail(State):
         for name, value in (("ErrorPath", error), ("CausePath", cause)):
             if not isinstance(value, str | None):
                 raise StateError(
-                    "States.Runtime", f"The value of the field '{name}' is not a string", located=True
+                    "States.Runtime",
+                    f"The value of the field '{name}' is not a string",
+                    located=True,
                 )
         flow.fail(run, frame, StateError(error, cause))

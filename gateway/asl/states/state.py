@@ -1,7 +1,7 @@
 """What every state has, whatever its type: names, where it leads, how data enters and leaves it.
 
-A type knows only its own idea (``start``); InputPath … OutputPath, Retry and Catch wrap every state in
-one place, ``gateway.asl.flow``.
+A type knows only its own idea (``start``); InputPath … OutputPath, Retry and Catch wrap every
+state in one place, ``gateway.asl.flow``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from gateway.asl.reference import ReferencePath
 from gateway.asl.scope import Expression, Json
 
 if TYPE_CHECKING:
-    from gateway.asl.execution import Frame
     from gateway.asl.flow import Run
+    from gateway.asl.frame import Frame
+
 
 @dataclass(frozen=True, slots=True)
 class Retrier:
@@ -76,8 +77,8 @@ class State:
     """What runs inside: the branches of a Parallel, the one iteration of a Map."""
 
     def start(self, run: Run, frame: Frame, input: Json) -> None:  # noqa: A002
-        """Do what the type is for: emit records until the frame is through or waits. ``input`` is the
-        effective input (after InputPath and Parameters). Raises StateError."""
+        """Do what the type is for: emit records until the frame is through or waits. ``input`` is
+        the effective input (after InputPath and Parameters). Raises StateError."""
         raise NotImplementedError
 
     def timer_fired(self, run: Run, frame: Frame) -> None:

@@ -12,8 +12,8 @@ from gateway.asl.scope import Json, Scope
 from gateway.asl.states.state import State
 
 if TYPE_CHECKING:
-    from gateway.asl.execution import Frame
     from gateway.asl.flow import Run
+    from gateway.asl.frame import Frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

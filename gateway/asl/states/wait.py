@@ -14,8 +14,8 @@ from gateway.asl.scope import Json, Scope
 from gateway.asl.states.state import State
 
 if TYPE_CHECKING:
-    from gateway.asl.execution import Frame
     from gateway.asl.flow import Run
+    from gateway.asl.frame import Frame
 
 MAX_SECONDS = 99_999_999
 
@@ -42,12 +42,13 @@ class Wait(State):
 
 
 def seconds_after(value: Json, field: str, at: int) -> int:
-    """The moment ``value`` seconds after ``at``. Raises StateError where it is no number of seconds."""
+    """The moment ``value`` seconds after ``at``. Raises StateError where it is no number of
+    seconds."""
     whole = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
     if not whole or not 0 <= value <= MAX_SECONDS:
         raise StateError(
             "States.Runtime",
-            f"The {field} parameter references a value that is not a valid number of seconds: {value}",
+            f"The {field} parameter references an invalid number of seconds: {value}",
             located=True,
         )
     return at + int(value) * 1000

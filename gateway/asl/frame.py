@@ -1,0 +1,130 @@
+"""The parts of an execution's state: what it is, what it waits for, and its lines of control."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gateway.asl.scope import Json
+
+
+class Identity(NamedTuple):
+    """What an execution is born with."""
+
+    arn: str
+    name: str
+    machine_arn: str
+    role_arn: str
+    start_at: int
+    input: str
+    """JSON text as the caller gave it."""
+
+
+class Timer(NamedTuple):
+    """Waited for until ``due``; ``interval`` is the whole span. Milliseconds."""
+
+    number: int
+    kind: str
+    due: int
+    interval: int
+
+
+class Task(NamedTuple):
+    """Asked for and not ended. ``started_at`` None: it waits in its queue."""
+
+    number: int
+    frame: int
+    resource: str
+    input: Json
+    timeout_seconds: int | None
+    heartbeat_seconds: int | None
+    scheduled_at: int
+    started_at: int | None = None
+    worker: str | None = None
+    token_hash: str | None = None
+
+
+class Join:
+    """What a Parallel or Map knows of its branches or iterations."""
+
+    __slots__ = ("children", "concurrency", "items", "results", "started")
+
+    def __init__(self, length: int, items: Json = None, concurrency: int = 0) -> None:
+        self.items = items
+        self.concurrency = concurrency
+        self.results: list[Json] = [None] * length
+        self.started = 0
+        """How many have been started; also the index of the next one."""
+        self.children: set[int] = set()
+        """Frames that have not ended."""
+
+    @property
+    def complete(self) -> bool:
+        """Every branch or iteration has ended well."""
+        return self.started == len(self.results) and not self.children
+
+    @property
+    def has_room(self) -> bool:
+        """Another iteration may start."""
+        return self.started < len(self.results) and len(self.children) < self.concurrency
+
+
+class Frame:
+    """One line of control: the execution (0), a branch or an iteration."""
+
+    __slots__ = (
+        "data",
+        "entered_at",
+        "entered_event",
+        "handed_out",
+        "id",
+        "index",
+        "join",
+        "last_event",
+        "left",
+        "next",
+        "parent",
+        "resource",
+        "retries",
+        "state",
+        "type",
+        "wait",
+    )
+
+    def __init__(
+        self,
+        number: int,
+        parent: int | None,
+        index: int,
+        data: Json,
+        last_event: int,
+    ) -> None:
+        self.id = number
+        self.parent = parent
+        self.index = index
+        self.data = data
+        """The document in hand: the current state's input, or the last one's output."""
+        self.last_event = last_event
+        self.state: str | None = None
+        self.type = ""
+        self.next: str | None = None
+        """Where to go; None before the first state and after the last."""
+        self.left = ""
+        """Name of the state that it left last."""
+        self.entered_at = 0
+        self.entered_event = 0
+        self.wait: int | None = None
+        """Number of the timer or task that it waits for."""
+        self.join: Join | None = None
+        self.retries: dict[int, int] = {}
+        """How often each retrier of the current state has been used."""
+        self.resource = ""
+        """What the current task asks for, for the events of its end."""
+        self.handed_out: int | None = None
+        """Number of the task that a worker has had once: another hand-out leaves no event."""
+
+    def dump(self) -> dict[str, Json]:
+        """Everything, for comparison."""
+        members = {name: getattr(self, name) for name in self.__slots__}
+        if self.join is not None:
+            members["join"] = {n: getattr(self.join, n) for n in Join.__slots__}
+        return members

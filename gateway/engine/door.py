@@ -1,0 +1,237 @@
+"""The one door: everything that changes an execution after its start goes through ``Door.handle``.
+
+Lock the execution, load it (or take it from the cache), advance, commit, tell the pumps, return:
+what ``handle`` returned is durable. Stimuli that wait for the same execution are advanced together
+in one unit. If a commit fails, the cached execution is dropped and folded again by the next one
+who asks.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import orjson
+import structlog
+import trio
+
+from gateway.asl import stimuli
+from gateway.asl.advance import advance
+from gateway.asl.codec import decode, document_numbers
+from gateway.asl.execution import Execution
+from gateway.asl.frame import Identity
+from gateway.asl.records import Record
+from gateway.asl.states.state import StateMachine
+from gateway.asl.stimuli import Stimulus
+from gateway.engine.catalog import Catalog
+from gateway.engine.units import (
+    CONTINUE,
+    continue_row,
+    effect_changes,
+    end_change,
+    history_changes,
+)
+from gateway.store.protocol import Change, DeleteTimer, ExecutionRow, Insert, Store
+
+HOT_EXECUTIONS: Final = 4096
+UNIT_RECORDS: Final = 1000
+"""A long step is committed every so many records."""
+
+Committed = Callable[[list[Change]], None]
+Ended = Callable[[ExecutionRow], list[Insert]]
+
+
+@dataclass(slots=True)
+class Hot:
+    """An execution in memory, as far as it is committed."""
+
+    row: ExecutionRow
+    machine: StateMachine
+    execution: Execution
+    continues: bool = False
+    """Whether its ``continue`` row stands."""
+
+
+@dataclass(slots=True)
+class _Delivery:
+    stimulus: Stimulus
+    records: list[Record] | None = None
+
+
+@dataclass(slots=True)
+class _Entry:
+    lock: trio.Lock = field(default_factory=trio.Lock)
+    waiting: list[_Delivery] = field(default_factory=list)
+    users: int = 0
+
+
+class Door:
+    """Executions, one stimulus (or bundle of stimuli) at a time."""
+
+    def __init__(
+        self,
+        store: Store,
+        catalog: Catalog,
+        now: Callable[[], int],
+        *,
+        committed: Committed,
+        ended: Ended,
+    ) -> None:
+        """``committed`` hears of every unit after it is durable; ``ended`` gives the notifications
+        of an execution whose status turned final."""
+        self._store = store
+        self._catalog = catalog
+        self._now = now
+        self._committed = committed
+        self._ended = ended
+        self._hot: OrderedDict[int, Hot] = OrderedDict()
+        self._entries: dict[int, _Entry] = {}
+        self._log = structlog.get_logger("engine")
+
+    async def handle(self, execution: int, stimulus: Stimulus) -> list[Record]:
+        """Apply the stimulus; returns the records it led to when they are durable, none where
+        nothing waited for it or there is no such execution. Raises StoreFull."""
+        delivery = _Delivery(stimulus)
+        entry = self._entries.setdefault(execution, _Entry())
+        entry.waiting.append(delivery)
+        entry.users += 1
+        try:
+            with trio.CancelScope(shield=True):
+                async with entry.lock:
+                    if delivery.records is None:
+                        await self._advance_bundle(execution, entry, delivery)
+        finally:
+            entry.users -= 1
+            if not entry.users:
+                self._entries.pop(execution, None)
+        assert delivery.records is not None, "whoever advanced the bundle answered for it"
+        return delivery.records
+
+    def admit(self, hot: Hot) -> None:
+        """Take an execution that has just been started into the cache."""
+        if hot.execution.status == "RUNNING":
+            self._hot[hot.row.id] = hot
+            if len(self._hot) > HOT_EXECUTIONS:
+                self._hot.popitem(last=False)
+
+    # ---------------------------------------------------------------- advancing
+    async def _advance_bundle(self, execution: int, entry: _Entry, own: _Delivery) -> None:
+        bundle, entry.waiting = entry.waiting, []
+        try:
+            await self._advance(execution, bundle)
+        except BaseException:
+            # The failure is the caller's who met it; the others try for themselves.
+            entry.waiting[:0] = [delivery for delivery in bundle if delivery is not own]
+            raise
+
+    async def _advance(self, execution: int, bundle: list[_Delivery]) -> None:
+        hot = await self._load(execution)
+        if hot is None:
+            for delivery in bundle:
+                delivery.records = []
+            return
+        answers: list[list[Record]] = []
+        changes: list[Change] = []
+        try:
+            answers.extend(self.step(hot, each.stimulus, changes) for each in bundle)
+            while hot.execution.ready and hot.execution.status == "RUNNING":
+                await trio.lowlevel.checkpoint()
+                answers[-1] += self.step(hot, stimuli.Continue(), changes)
+                if sum(map(len, answers)) >= UNIT_RECORDS:
+                    break
+            if changes:
+                await self.commit([hot], changes)
+        except BaseException:
+            self._hot.pop(execution, None)
+            raise
+        for delivery, records in zip(bundle, answers, strict=True):
+            delivery.records = records
+
+    def step(self, hot: Hot, stimulus: Stimulus, changes: list[Change]) -> list[Record]:
+        """Advance once and add what follows to ``changes``."""
+        at = self._now()
+        step = advance(hot.machine, hot.execution, stimulus, at, os.urandom(16))
+        if step.bug is not None:
+            self._log.error("bug", execution=hot.row.arn, stimulus=stimulus, exc_info=step.bug)
+        changes += history_changes(hot.row.id, hot.execution, step, at)
+        return step.records
+
+    def finish(self, hot: Hot, changes: list[Change]) -> list[Change]:
+        """The rows that a unit needs besides the history: effects, and the end if it has come."""
+        more = effect_changes(hot.row.id, hot.execution)
+        running = hot.execution.status == "RUNNING"
+        continues = running and bool(hot.execution.ready)
+        if continues and not hot.continues:
+            more.append(Insert(continue_row(hot.row.id, self._now())))
+        if hot.continues and not continues:
+            more.append(DeleteTimer(hot.row.id, 0, CONTINUE))
+        hot.continues = continues
+        if not running:
+            end = end_change(hot.row.id, hot.execution)
+            hot.row = hot.row._replace(**{n: getattr(end, n) for n in _END_MEMBERS})
+            more.append(end)
+        return changes + more
+
+    async def commit(self, hots: list[Hot], changes: list[Change]) -> None:
+        """Write one unit for executions that were advanced, and tell who waits for its rows."""
+        unit = changes
+        for hot in hots:
+            unit = self.finish(hot, unit)
+            if hot.execution.status != "RUNNING":
+                unit += self._ended(hot.row)
+        await self._store.commit(unit)
+        for hot in hots:
+            if hot.execution.status != "RUNNING":
+                self._hot.pop(hot.row.id, None)
+        self._committed(unit)
+
+    # ------------------------------------------------------------------ loading
+    async def _load(self, execution: int) -> Hot | None:
+        hot = self._hot.get(execution)
+        if hot is not None:
+            self._hot.move_to_end(execution)
+            return hot
+        row = await self._store.execution_by_id(execution)
+        if row is None or row.status != "RUNNING":
+            return None
+        folded = await self.fold(row)
+        folded.touched.clear()
+        machine = await self._catalog.compiled(row.revision)
+        timers = await self._store.execution_timers(execution)
+        hot = Hot(row, machine, folded, any(timer.kind == CONTINUE for timer in timers))
+        self.admit(hot)
+        return hot
+
+    async def fold(self, row: ExecutionRow) -> Execution:
+        """The execution's state, from its history."""
+        execution = await self.born(row)
+        for at, records in await self.steps(execution, row.id):
+            for record in records:
+                execution.apply(record, at)
+        return execution
+
+    async def born(self, row: ExecutionRow) -> Execution:
+        """The execution before its first record."""
+        revision = await self._store.revision(row.revision)
+        assert revision is not None, "a revision is kept while an execution refers to it"
+        return newborn(row, revision.role_arn)
+
+    async def steps(self, execution: Execution, number: int) -> list[tuple[int, list[Record]]]:
+        """The steps of the history of execution ``number``: when, and the records."""
+        rows = await self._store.history(number)
+        wanted = [n for row in rows for n in document_numbers(row.records)]
+        documents = await self._store.documents(number, wanted) if wanted else {}
+        execution.next_document = max(wanted, default=-1) + 1
+        return [(row.at, decode(row.records, row.format, documents)) for row in rows]
+
+
+_END_MEMBERS: Final = ("status", "stop_at", "output", "error", "cause")
+
+
+def newborn(row: ExecutionRow, role_arn: str) -> Execution:
+    """An execution before its first record."""
+    identity = Identity(row.arn, row.name, row.machine_arn, role_arn, row.start_at, row.input)
+    return Execution(identity, orjson.loads(row.input))

@@ -1,0 +1,302 @@
+"""The engine: starts, answers, stops and timers of executions, over the door, the queues and the
+store.
+
+This is the face that triggers, the API and the daemon see. Everything here returns when it is
+durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import orjson
+import structlog
+import trio
+
+from gateway.asl import events, stimuli
+from gateway.asl.execution import Execution
+from gateway.asl.resources import ACTIVITY, family
+from gateway.engine.activities import ActivityQueues, ActivityTask
+from gateway.engine.catalog import Catalog
+from gateway.engine.door import Door
+from gateway.engine.metrics import Metrics
+from gateway.engine.outbox import Outbox
+from gateway.engine.starts import StartRequest, StartResult, Starts
+from gateway.engine.timers import Timers
+from gateway.engine.tokens import Token, new_token, read_token
+from gateway.errors import ApiError, Unavailable
+from gateway.store.protocol import (
+    Change,
+    ExecutionRow,
+    Insert,
+    PositionRow,
+    Store,
+    StoreFull,
+    TaskRow,
+    TimerRow,
+    Upsert,
+)
+
+FULL_RETRY_SECONDS: Final = 5.0
+EVENTS_BETWEEN_TURNS: Final = 1000
+
+
+class Engine:
+    """Runs state machines on a store."""
+
+    def __init__(
+        self,
+        store: Store,
+        catalog: Catalog,
+        outbox: Outbox,
+        now: Callable[[], int],
+        metrics: Metrics,
+    ) -> None:
+        self.store = store
+        self.catalog = catalog
+        self.now = now
+        self.on_end: list[Callable[[ExecutionRow], None]] = []
+        """Called with the row of each execution that has ended, after the end is durable."""
+        self._outbox = outbox
+        self._metrics = metrics
+        self._queues = ActivityQueues()
+        self._beats: dict[tuple[int, int], int] = {}
+        """When a task was last heard of, for tasks that have sent a heartbeat since the start."""
+        self._door = Door(store, catalog, now, committed=self._committed, ended=self._ended)
+        self._starts = Starts(store, catalog, self._door, now, announce=self._announce)
+        self._timers = Timers(store, now, self._fire)
+        self._unsupported: trio.MemorySendChannel[TaskRow]
+        self._unsupported, self._unsupported_tasks = trio.open_memory_channel[TaskRow](2**20)
+        self._ending: dict[int, ExecutionRow] = {}
+        self._log = structlog.get_logger("engine")
+
+    # --------------------------------------------------------------------- running
+    async def recover(self) -> None:
+        """Read what is outstanding; once, after the catalog is loaded and before anything is
+        started."""
+        await self._starts.recover()
+        await self.store.renew_intervals(self.now())
+        for row in await self.store.tasks(started=False):
+            self._offer(row)
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Recover, then keep timers and outbox going until cancelled."""
+        await self.recover()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._timers.run)
+            nursery.start_soon(self._outbox.run)
+            nursery.start_soon(self._refuse_unsupported)
+            task_status.started()
+
+    # -------------------------------------------------------------------- starting
+    async def start(
+        self,
+        starts: Sequence[StartRequest],
+        *,
+        positions: Sequence[PositionRow] = (),
+        letters: Sequence[Insert] = (),
+    ) -> list[StartResult]:
+        """For triggers: the name alone decides. All of it is one unit; returns when it is durable.
+
+        Each machine has to exist. ``letters`` are the rows of ``gateway.engine.letters``. Raises
+        Unavailable, with nothing done, while the disk is full.
+        """
+        try:
+            results = await self._starts.start(starts, positions, letters)
+        except StoreFull:
+            raise Unavailable("the disk is full", FULL_RETRY_SECONDS) from None
+        if letters:
+            self._outbox.wake()
+        return results
+
+    async def start_execution(
+        self,
+        machine_arn: str,
+        name: str,
+        input: str,  # noqa: A002 - the API's member
+        trace: str | None = None,
+    ) -> StartResult:
+        """StartExecution: the same name and input while it is RUNNING gives that execution.
+
+        Raises ApiError ExecutionAlreadyExists, StateMachineDoesNotExist, StateMachineDeleting.
+        """
+        self.catalog.active_machine(machine_arn)
+        request = StartRequest(machine_arn, name, input, None, trace)
+        result = (await self._starts.start([request]))[0]
+        row = result.row
+        if not result.created and (row.status != "RUNNING" or not _same(row.input, input)):
+            raise ApiError("ExecutionAlreadyExists", f"Execution Already Exists: '{row.arn}'")
+        if result.created:
+            self._metrics.started(None)
+        return result
+
+    async def stop_execution(self, arn: str, error: str | None, cause: str | None) -> int:
+        """StopExecution: when it was stopped; for one that had ended, when it ended.
+
+        Raises ApiError ExecutionDoesNotExist.
+        """
+        row = await self.execution(arn)
+        await self._door.handle(row.id, stimuli.Stop(error, cause))
+        return (await self.execution(arn)).stop_at or self.now()
+
+    # --------------------------------------------------------------------- reading
+    async def execution(self, arn: str) -> ExecutionRow:
+        """The execution's row. Raises ApiError ExecutionDoesNotExist."""
+        row = await self.store.execution(arn)
+        if row is None:
+            raise ApiError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
+        return row
+
+    async def history(self, arn: str) -> list[dict[str, Any]]:
+        """AWS's history events with botocore's member names, from the first; ``timestamp`` in ms.
+
+        Raises ApiError ExecutionDoesNotExist.
+        """
+        row = await self.execution(arn)
+        execution = await self._door.born(row)
+        steps = await self._door.steps(execution, row.id)
+        found: list[dict[str, Any]] = []
+        for event in events.history(execution, steps):
+            found.append(event)
+            if len(found) % EVENTS_BETWEEN_TURNS == 0:
+                await trio.lowlevel.checkpoint()
+        return found
+
+    async def fold(self, row: ExecutionRow) -> Execution:
+        """The execution's state as its history says."""
+        return await self._door.fold(row)
+
+    # ----------------------------------------------------------------------- tasks
+    async def get_activity_task(
+        self, activity_arn: str, worker: str | None, wait_seconds: float
+    ) -> ActivityTask | None:
+        """The next task of the activity, handed out durably; None when there was none in time.
+
+        Whoever is cancelled while waiting loses nothing; a task that was returned here and could
+        not be passed on goes back with ``return_task``. Raises ApiError ActivityDoesNotExist.
+        """
+        self.catalog.existing_activity(activity_arn)
+        with trio.move_on_after(wait_seconds):
+            while True:
+                key = await self._queues.get(activity_arn)
+                with trio.CancelScope(shield=True):
+                    task = await self._hand_out(*key, worker)
+                if task is not None:
+                    return task
+        return None
+
+    async def _hand_out(
+        self, execution: int, number: int, worker: str | None
+    ) -> ActivityTask | None:
+        row = await self.store.task(execution, number)
+        if row is None:
+            return None
+        token, token_hash = new_token(execution, number)
+        try:
+            done = await self._door.handle(execution, stimuli.HandOut(number, worker, token_hash))
+        except StoreFull:
+            self._queues.put(row, first=True)
+            raise
+        return ActivityTask(token, row.input) if done else None
+
+    async def return_task(self, token: str) -> None:
+        """The poller had gone before the hand-out reached it: the task waits again, at the head."""
+        named = read_token(token)
+        if named is not None:
+            stimulus = stimuli.Return(named.number, named.hash)
+            await self._door.handle(named.execution, stimulus)
+
+    async def task_succeeded(self, token: str, output: str) -> None:
+        """SendTaskSuccess. Raises ApiError InvalidToken, TaskTimedOut, InvalidOutput."""
+        named = _named(token)
+        try:
+            value = orjson.loads(output)
+        except orjson.JSONDecodeError as error:
+            raise ApiError("InvalidOutput", f"Invalid Output: '{error}'") from None
+        await self._answer(named, stimuli.Succeed(named.number, value, named.hash))
+
+    async def task_failed(self, token: str, error: str | None, cause: str | None) -> None:
+        """SendTaskFailure. Raises ApiError InvalidToken, TaskTimedOut."""
+        named = _named(token)
+        await self._answer(named, stimuli.Fail(named.number, error, cause, named.hash))
+
+    async def _answer(self, named: Token, stimulus: stimuli.Stimulus) -> None:
+        if not await self._door.handle(named.execution, stimulus):
+            raise await self._no_such_task(named)
+        self._beats.pop((named.execution, named.number), None)
+
+    async def task_heartbeat(self, token: str) -> None:
+        """SendTaskHeartbeat. Raises ApiError InvalidToken, TaskTimedOut."""
+        named = _named(token)
+        row = await self.store.task(named.execution, named.number)
+        if row is None or row.token_hash is None or row.token_hash.hex() != named.hash:
+            raise await self._no_such_task(named)
+        self._beats[(named.execution, named.number)] = self.now()
+
+    async def _no_such_task(self, named: Token) -> ApiError:
+        if await self.store.execution_by_id(named.execution) is None:
+            return ApiError("InvalidToken", "Invalid Token: 'Invalid token'")
+        return ApiError("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
+
+    # ---------------------------------------------------------------------- timers
+    async def _fire(self, row: TimerRow) -> None:
+        beat = self._beats.get((row.execution, row.number), 0)
+        if row.kind == "heartbeat" and beat + row.interval > self.now():
+            moved = Upsert(row._replace(due=beat + row.interval))
+            await self.store.commit([moved])
+            self._timers.committed([moved])
+            return
+        stimulus: stimuli.Stimulus = stimuli.TimerFired(row.number, row.kind)
+        if row.number == 0:
+            stimulus = stimuli.Continue()
+        await self._door.handle(row.execution, stimulus)
+        self._beats.pop((row.execution, row.number), None)
+
+    # ----------------------------------------------------- what a unit sets in motion
+    def _announce(self, row: ExecutionRow) -> list[Insert]:
+        return self._outbox.inserts(row, row.machine_arn.rpartition(":")[2])
+
+    def _ended(self, row: ExecutionRow) -> list[Insert]:
+        self._ending[row.id] = row
+        return self._announce(row)
+
+    def _committed(self, unit: Sequence[Change]) -> None:
+        self._timers.committed(unit)
+        for change in unit:
+            match change:
+                case Insert(TaskRow() as row):
+                    self._offer(row)
+                case Upsert(TaskRow(started_at=None) as row):
+                    self._offer(row, first=True)
+                case _:
+                    pass
+        ended, self._ending = self._ending, {}
+        for execution in ended.values():
+            self._metrics.ended(execution.status)
+            for hear in self.on_end:
+                hear(execution)
+        self._outbox.wake()
+
+    def _offer(self, row: TaskRow, *, first: bool = False) -> None:
+        if family(row.resource) == ACTIVITY:
+            self._queues.put(row, first=first)
+        else:
+            self._unsupported.send_nowait(row)
+
+    async def _refuse_unsupported(self) -> None:
+        async for row in self._unsupported_tasks:
+            cause = f"This version of Stategate has no integration for the resource {row.resource}"
+            stimulus = stimuli.Fail(row.number, "States.Runtime", cause)
+            await self._door.handle(row.execution, stimulus)
+
+
+def _named(token: str) -> Token:
+    named = read_token(token)
+    if named is None:
+        raise ApiError("InvalidToken", "Invalid Token: 'Invalid token'")
+    return named
+
+
+def _same(one: str, other: str) -> bool:
+    return one == other or orjson.loads(one) == orjson.loads(other)

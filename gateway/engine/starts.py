@@ -1,0 +1,154 @@
+"""How executions begin: many at once, one unit, one execution for each (machine, name)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import trio
+
+from gateway.asl import stimuli
+from gateway.engine.catalog import Catalog
+from gateway.engine.door import Door, Hot, newborn
+from gateway.store.protocol import (
+    Change,
+    ExecutionRow,
+    Insert,
+    MovePosition,
+    PositionRow,
+    Store,
+)
+
+
+class StartRequest(NamedTuple):
+    """One execution that is wanted. The machine has to exist."""
+
+    machine_arn: str
+    name: str
+    input: str
+    """JSON text, checked by the caller."""
+    trigger: str | None = None
+    trace: str | None = None
+
+
+class StartResult(NamedTuple):
+    """The execution that has the name now; ``created`` False: it had it before."""
+
+    row: ExecutionRow
+    created: bool
+
+
+_Key = tuple[str, str]
+
+
+class Starts:
+    """Begins executions through the door's steps."""
+
+    def __init__(
+        self,
+        store: Store,
+        catalog: Catalog,
+        door: Door,
+        now: Callable[[], int],
+        *,
+        announce: Callable[[ExecutionRow], list[Insert]],
+    ) -> None:
+        """``announce`` gives the notifications of an execution that begins to run."""
+        self._store = store
+        self._catalog = catalog
+        self._door = door
+        self._now = now
+        self._announce = announce
+        self._last_id = 0
+        self._beginning: dict[_Key, trio.Event] = {}
+
+    async def recover(self) -> None:
+        """Read where the ids go on."""
+        self._last_id = await self._store.last_execution()
+
+    async def start(
+        self,
+        requests: Sequence[StartRequest],
+        positions: Sequence[PositionRow] = (),
+        letters: Sequence[Insert] = (),
+    ) -> list[StartResult]:
+        """Begin those whose name is free; all of it and the positions and letters are one unit.
+        Raises StoreFull with nothing done."""
+        keys = {(request.machine_arn, request.name) for request in requests}
+        await self._reserve(keys)
+        results: list[StartResult] = []
+        try:
+            with trio.CancelScope(shield=True):
+                results = await self._start(requests, positions, letters)
+        finally:
+            for key in keys:
+                self._beginning.pop(key).set()
+        return results
+
+    async def _reserve(self, keys: set[_Key]) -> None:
+        """Wait until nobody else is starting one of the names; then they are ours, all at once."""
+        while busy := [self._beginning[key] for key in keys if key in self._beginning]:
+            await busy[0].wait()
+        for key in keys:
+            self._beginning[key] = trio.Event()
+
+    async def _start(
+        self,
+        requests: Sequence[StartRequest],
+        positions: Sequence[PositionRow],
+        letters: Sequence[Insert],
+    ) -> list[StartResult]:
+        known = await self._known(requests)
+        hots: list[Hot] = []
+        results: list[StartResult] = []
+        changes: list[Change] = [*letters]
+        for request in requests:
+            key = (request.machine_arn, request.name)
+            row = known.get(key)
+            if row is not None:
+                results.append(StartResult(row, created=False))
+                continue
+            hot = await self._begin(request, changes)
+            hots.append(hot)
+            known[key] = hot.row
+            results.append(StartResult(hot.row, created=True))
+            # A batch of starts is long work: let the others have their turn.
+            await trio.lowlevel.checkpoint()
+        changes += [MovePosition(row) for row in positions]
+        if changes:
+            await self._door.commit(hots, changes)
+        for hot in hots:
+            self._door.admit(hot)
+        return results
+
+    async def _known(self, requests: Sequence[StartRequest]) -> dict[_Key, ExecutionRow]:
+        names = defaultdict(list)
+        for request in requests:
+            names[request.machine_arn].append(request.name)
+        found: dict[_Key, ExecutionRow] = {}
+        for machine, wanted in names.items():
+            rows = await self._store.names(machine, wanted)
+            found.update({(machine, name): row for name, row in rows.items()})
+        return found
+
+    async def _begin(self, request: StartRequest, changes: list[Change]) -> Hot:
+        revision = self._catalog.current(request.machine_arn)
+        machine = await self._catalog.compiled(revision.id)
+        self._last_id += 1
+        row = ExecutionRow(
+            id=self._last_id,
+            arn=self._catalog.execution_arn(request.machine_arn.rpartition(":")[2], request.name),
+            machine_arn=request.machine_arn,
+            name=request.name,
+            revision=revision.id,
+            start_at=self._now(),
+            input=request.input,
+            trigger=request.trigger,
+            trace=request.trace,
+        )
+        hot = Hot(row, machine, newborn(row, revision.role_arn))
+        changes.append(Insert(row))
+        changes += self._announce(row)
+        self._door.step(hot, stimuli.Start(), changes)
+        return hot

@@ -1,0 +1,123 @@
+"""Timers: rows in the store, and one heap of those that are due soon.
+
+A parked execution costs a row; the next ``WINDOW_MS`` worth of rows (at most ``WINDOW_ROWS``) are
+in memory. A timer that fires stays a row until what it led to is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from heapq import heappop, heappush
+from typing import Final
+
+import structlog
+import trio
+
+from gateway.store.protocol import Change, DeleteTimer, Insert, Store, StoreFull, TimerRow, Upsert
+
+WINDOW_MS: Final = 60_000
+WINDOW_ROWS: Final = 10_000
+AT_ONCE: Final = 100
+"""Timers in work at the same time."""
+FULL_RETRY_MS: Final = 1_000
+
+Key = tuple[int, int, str]
+
+
+def _key(row: TimerRow) -> Key:
+    return (row.execution, row.number, row.kind)
+
+
+class Timers:
+    """Calls ``fire`` for each timer when it is due."""
+
+    def __init__(
+        self, store: Store, now: Callable[[], int], fire: Callable[[TimerRow], Awaitable[None]]
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._fire = fire
+        self._heap: list[tuple[int, Key]] = []
+        self._armed: dict[Key, TimerRow] = {}
+        self._firing: set[Key] = set()
+        self._horizon = 0
+        """Every timer due before this is in memory."""
+        self._refill_at = 0
+        self._changed = trio.Event()
+        self._log = structlog.get_logger("timers")
+
+    def committed(self, unit: Sequence[Change]) -> None:
+        """Take note of the timers that a durable unit began or ended."""
+        for change in unit:
+            match change:
+                case Insert(TimerRow() as row) | Upsert(TimerRow() as row):
+                    if row.due < self._horizon:
+                        self._arm(row)
+                case DeleteTimer(execution, number, kind):
+                    self._armed.pop((execution, number, kind), None)
+                case _:
+                    pass
+
+    def _arm(self, row: TimerRow) -> None:
+        self._armed[_key(row)] = row
+        heappush(self._heap, (row.due, _key(row)))
+        if self._heap[0][1] == _key(row):
+            self._changed.set()
+
+    async def run(self) -> None:
+        """Fire timers as they are due, until cancelled."""
+        limiter = trio.CapacityLimiter(AT_ONCE)
+        async with trio.open_nursery() as nursery:
+            while True:
+                await self._refill()
+                for row in self._due():
+                    self._firing.add(_key(row))
+                    await limiter.acquire_on_behalf_of(_key(row))
+                    nursery.start_soon(self._fire_one, row, limiter)
+                await self._sleep()
+
+    def _due(self) -> list[TimerRow]:
+        now, due = self._now(), []
+        while self._heap and self._heap[0][0] <= now:
+            at, key = heappop(self._heap)
+            row = self._armed.get(key)
+            # A heap entry whose timer is gone or was moved stands for nothing.
+            if row is not None and row.due == at:
+                del self._armed[key]
+                due.append(row)
+        return due
+
+    async def _fire_one(self, row: TimerRow, limiter: trio.CapacityLimiter) -> None:
+        key = _key(row)
+        try:
+            await self._fire(row)
+        except StoreFull:
+            self._log.warning("timer waits: the disk is full", execution=row.execution)
+            self._arm(row._replace(due=self._now() + FULL_RETRY_MS))
+        finally:
+            self._firing.discard(key)
+            limiter.release_on_behalf_of(key)
+
+    async def _refill(self) -> None:
+        now = self._now()
+        if now < self._refill_at:
+            return
+        # What is committed while the store is asked is told to ``committed``, which looks at the
+        # horizon.
+        self._horizon = now + WINDOW_MS
+        self._refill_at = now + WINDOW_MS // 2
+        rows = await self._store.timers(self._horizon, WINDOW_ROWS)
+        if len(rows) == WINDOW_ROWS:
+            self._horizon = rows[-1].due
+            self._refill_at = rows[WINDOW_ROWS // 2].due
+        for row in rows:
+            if _key(row) not in self._armed and _key(row) not in self._firing:
+                self._arm(row)
+
+    async def _sleep(self) -> None:
+        wake_at = self._refill_at
+        if self._heap:
+            wake_at = min(wake_at, self._heap[0][0])
+        with trio.move_on_after(max(wake_at - self._now(), 0) / 1000):
+            await self._changed.wait()
+        self._changed = trio.Event()

@@ -1,0 +1,92 @@
+"""What a step leaves in the store: the changes of an execution's history, status and outstanding
+effects."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+
+from gateway.asl.advance import Step
+from gateway.asl.codec import FORMAT, encode
+from gateway.asl.execution import Execution
+from gateway.asl.frame import Task, Timer
+from gateway.store.protocol import (
+    Change,
+    DeleteTask,
+    DeleteTimer,
+    DocumentRow,
+    EndExecution,
+    HistoryRow,
+    Insert,
+    TaskRow,
+    TimerRow,
+    Upsert,
+)
+
+CONTINUE: Final = "continue"
+"""Kind of the timer row (number 0) of an execution whose budget was spent: it goes on at once."""
+
+
+def history_changes(execution_id: int, execution: Execution, step: Step, at: int) -> list[Change]:
+    """The rows of the step that has just been applied."""
+    if not step.records:
+        return []
+    count = len(step.records)
+    encoded = encode(step.records, execution.next_document, step.dumps)
+    execution.next_document += len(encoded.documents)
+    first = execution.sequence - count
+    row = HistoryRow(execution_id, first, count, at, FORMAT, encoded.records)
+    documents = [DocumentRow(execution_id, number, body) for number, body in encoded.documents]
+    return [Insert(row), *map(Insert, documents)]
+
+
+def effect_changes(execution_id: int, execution: Execution) -> list[Change]:
+    """The rows of the effects that changed since this was last asked."""
+    changes: list[Change] = []
+    for (number, kind), stood, effect in execution.take_changes():
+        if effect is not None:
+            row = effect_row(execution_id, effect)
+            changes.append(Upsert(row) if stood else Insert(row))
+        elif kind == "task":
+            changes.append(DeleteTask(execution_id, number))
+        else:
+            changes.append(DeleteTimer(execution_id, number, kind))
+    return changes
+
+
+def effect_row(execution_id: int, effect: Timer | Task) -> TimerRow | TaskRow:
+    """How an effect stands in the store."""
+    if isinstance(effect, Timer):
+        return TimerRow(execution_id, *effect)
+    return TaskRow(
+        execution_id,
+        effect.number,
+        effect.resource,
+        orjson.dumps(effect.input).decode(),
+        effect.scheduled_at,
+        None if effect.token_hash is None else bytes.fromhex(effect.token_hash),
+        effect.worker,
+        effect.started_at,
+    )
+
+
+def continue_row(execution_id: int, at: int) -> TimerRow:
+    """The wish to go on at once."""
+    return TimerRow(execution_id, 0, CONTINUE, at, 0)
+
+
+def end_change(execution_id: int, execution: Execution) -> EndExecution:
+    """The final status."""
+    assert execution.stop_at is not None, "only an execution that has ended has an end"
+    output = None
+    if execution.status == "SUCCEEDED":
+        output = orjson.dumps(execution.output).decode()
+    return EndExecution(
+        execution_id,
+        execution.status,
+        execution.stop_at,
+        output,
+        execution.error,
+        execution.cause,
+    )
