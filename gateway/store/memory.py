@@ -1,7 +1,7 @@
 """The in-memory twin of the SQLite store, for tests under a MockClock and for trying things out.
 
-It holds the same rows under the same rules and is run by the same suite; what is special to it is that
-nothing is durable and no thread is used, so a test's clock may jump while it is asked.
+It holds the same rows under the same rules and is run by the same suite. What is special to it:
+nothing is durable, and no thread is used, so a test's clock may jump while it is asked.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class MemoryStore:
         self._closed = True
 
     async def commit(self, unit: Unit) -> None:
-        """Write the unit, then let others run. Cancellation waits, for the unit is written already."""
+        """Write the unit, then let others run; too late to be cancelled, for it is written."""
         if self._closed:
             raise StoreClosed("the store has been closed")
         try:

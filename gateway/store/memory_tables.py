@@ -6,6 +6,7 @@ Only what writes lives here; ``memory.py`` reads. The rules of each change are S
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from gateway.store.protocol import (
@@ -40,7 +41,7 @@ _ABSENT: Any = object()
 
 
 class Tables:
-    """All rows, each table a dictionary by key; what belongs to an execution is grouped by its id."""
+    """All rows, each table a dictionary by key; an execution's own rows are grouped by its id."""
 
     def __init__(self) -> None:
         self.executions: dict[int, ExecutionRow] = {}
@@ -78,16 +79,16 @@ class Tables:
             case Insert(row=row):
                 self._insert(row)
             case Upsert(row=row):
-                self._put(*self._place(row), row)
+                self._put(*_PLACES[type(row)](self, row), row)
             case EndExecution():
                 self._end(change)
             case MovePosition(row=row, force=force):
                 self._move(row, force)
             case _:
-                self._delete(*self._target(change))
+                self._delete(*_PLACES[type(change)](self, change))
 
     def _insert(self, row: Any) -> None:
-        table, key = self._place(row)
+        table, key = _PLACES[type(row)](self, row)
         self._claim(table, key, row)
         if isinstance(row, ExecutionRow):
             self._claim(self.arns, row.arn, row.id)
@@ -99,53 +100,6 @@ class Tables:
             self.last_execution = max(self.last_execution, row.id)
         elif isinstance(row, RevisionRow):
             self.last_revision = max(self.last_revision, row.id)
-
-    def _place(self, row: Any) -> tuple[Table, Any]:
-        """The table that holds rows of this type, and the key of this one in it."""
-        match row:
-            case ExecutionRow():
-                return self.executions, row.id
-            case HistoryRow():
-                return self.history.setdefault(row.execution, {}), row.first
-            case DocumentRow():
-                return self.documents.setdefault(row.execution, {}), row.number
-            case TimerRow():
-                return self.timers.setdefault(row.execution, {}), (row.number, row.kind)
-            case TaskRow():
-                return self.tasks.setdefault(row.execution, {}), row.number
-            case RevisionRow():
-                return self.revisions, row.id
-            case _:
-                return self._place_of_named(row)
-
-    def _place_of_named(self, row: Any) -> tuple[Table, Any]:
-        match row:
-            case NotificationRow():
-                return self.notifications, row.id
-            case LetterRow():
-                return self.letters, row.id
-            case MachineRow():
-                return self.machines, row.arn
-            case ActivityRow():
-                return self.activities, row.arn
-        raise TypeError(f"no table holds a {type(row).__name__}")
-
-    def _target(self, change: Change) -> tuple[Table, Any]:
-        """The table and key of what a delete removes."""
-        match change:
-            case DeleteTimer(execution=execution, number=number, kind=kind):
-                return self.timers.get(execution, {}), (number, kind)
-            case DeleteTask(execution=execution, number=number):
-                return self.tasks.get(execution, {}), number
-            case DeleteNotification(id=identity):
-                return self.notifications, identity
-            case DeleteLetter(id=identity):
-                return self.letters, identity
-            case DeleteMachine(arn=arn):
-                return self.machines, arn
-            case DeleteActivity(arn=arn):
-                return self.activities, arn
-        raise TypeError(f"a unit holds changes, not a {type(change).__name__}")
 
     def _end(self, change: EndExecution) -> None:
         row = self.executions.get(change.execution)
@@ -206,3 +160,30 @@ class Tables:
                 del table[key]
             else:
                 table[key] = row
+
+
+_PLACES: dict[type, Callable[[Tables, Any], tuple[Table, Any]]] = {
+    ExecutionRow: lambda tables, row: (tables.executions, row.id),
+    HistoryRow: lambda tables, row: (tables.history.setdefault(row.execution, {}), row.first),
+    DocumentRow: lambda tables, row: (tables.documents.setdefault(row.execution, {}), row.number),
+    TimerRow: lambda tables, row: (
+        tables.timers.setdefault(row.execution, {}),
+        (row.number, row.kind),
+    ),
+    TaskRow: lambda tables, row: (tables.tasks.setdefault(row.execution, {}), row.number),
+    NotificationRow: lambda tables, row: (tables.notifications, row.id),
+    LetterRow: lambda tables, row: (tables.letters, row.id),
+    MachineRow: lambda tables, row: (tables.machines, row.arn),
+    RevisionRow: lambda tables, row: (tables.revisions, row.id),
+    ActivityRow: lambda tables, row: (tables.activities, row.arn),
+    DeleteTimer: lambda tables, key: (
+        tables.timers.get(key.execution, {}),
+        (key.number, key.kind),
+    ),
+    DeleteTask: lambda tables, key: (tables.tasks.get(key.execution, {}), key.number),
+    DeleteNotification: lambda tables, key: (tables.notifications, key.id),
+    DeleteLetter: lambda tables, key: (tables.letters, key.id),
+    DeleteMachine: lambda tables, key: (tables.machines, key.arn),
+    DeleteActivity: lambda tables, key: (tables.activities, key.arn),
+}
+"""For each type of row, and each delete: the table that holds it and its key there."""

@@ -1,8 +1,8 @@
 """What a store keeps and how it is asked: the seam that SQLite and the in-memory twin both fill.
 
-A *unit* is a list of changes that stand or fall together. All times are integer milliseconds since the
-epoch. Documents (input, output, definitions, bodies) are JSON text; where a member is ``bytes`` the
-store keeps it as it is. A store evaluates nothing and knows no ASL.
+A *unit* is a list of changes that stand or fall together. All times are integer milliseconds since
+the epoch. Documents (input, output, definitions, bodies) are JSON text; where a member is ``bytes``
+the store keeps it as it is. A store evaluates nothing and knows no ASL.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class HistoryRow(NamedTuple):
     execution: int
     first: int
     """Sequence number of its first record; the next row begins at ``first + count``."""
-    count: int
+    count: int  # type: ignore[assignment]  # Nobody asks a row for tuple.count().
     at: int
     format: int
     records: bytes
@@ -90,7 +90,7 @@ class TaskRow(NamedTuple):
 
 
 class NotificationRow(NamedTuple):
-    """A notification (or a letter on its way to a dead-letter target) that a sink has not accepted."""
+    """A notification (or a letter on its way to a dead-letter target) that no sink has accepted."""
 
     id: str
     """Stable over all attempts; UUID."""
@@ -120,7 +120,7 @@ class LetterRow(NamedTuple):
     reason: str
     created_at: int
     coordinates: str
-    """Where it came from, readable: queue and MessageId; topic, partition, offset; execution ARN."""
+    """Where it came from, readable: queue, MessageId; topic, partition, offset; execution ARN."""
     body: str
     """The whole message (or the notification's row) as JSON: enough to try again."""
 
@@ -191,7 +191,7 @@ class Insert(NamedTuple):
 
 
 class EndExecution(NamedTuple):
-    """The status of a running execution turns final. Its timers and tasks are deleted by changes of their own."""
+    """A running execution's status turns final. Other changes delete its timers and tasks."""
 
     execution: int
     status: Status
@@ -297,7 +297,7 @@ class ExecutionFilter:
 
 @dataclass(slots=True)
 class Stats:
-    """Counts and ages for /metrics and /healthz, one cheap query each. Times in ms since the epoch."""
+    """Counts and ages for /metrics and /healthz, one cheap query each. Times in ms since 1970."""
 
     running: int = 0
     running_by_trigger: dict[str, int] = field(default_factory=dict)
@@ -313,17 +313,17 @@ class Stats:
 
 
 class StoreFull(Exception):
-    """The disk is full: nothing of the unit was written, intake pauses, the same unit may be tried again."""
+    """The disk is full: nothing of the unit was written, and the same unit may be tried again."""
 
 
 class StoreConflict(Exception):
-    """The unit breaks its caller's promise: the key of an inserted row is taken, or the execution that
-    it ends is not running. Nothing of the unit was written; the units beside it were."""
+    """The unit breaks its caller's promise: the key of an inserted row is taken, or the execution
+    that it ends is not running. Nothing of the unit was written; the units beside it were."""
 
 
 class StoreClosed(Exception):
-    """The store has been closed or its disk has failed (``__cause__``). A unit that was under way may or
-    may not be on disk; nobody was told that it is."""
+    """The store has been closed or its disk has failed (``__cause__``). A unit that was under way
+    may or may not be on disk; nobody was told that it is."""
 
 
 class StoreUnusable(Exception):
@@ -341,27 +341,34 @@ class StoreTooNew(StoreUnusable):
 class Store(Protocol):
     """Durable rows. ``commit`` is the only way to write; reads see committed rows only.
 
-    Every method but ``commit`` may be called from any trio task at any time. A read error other than
-    those named here is a bug or a broken disk and ends the daemon.
+    Every method may be called from any trio task at any time. A read error other than those named
+    here is a bug or a broken disk and ends the daemon.
     """
 
     async def commit(self, unit: Unit) -> None:
         """Write the unit and return when it is durable; units that are queued together share one
         transaction (group commit) yet stand or fall alone. Units take effect in the order of the
         calls. Shielded: a cancelled caller does not take its unit back. Raises StoreFull,
-        StoreConflict, or StoreClosed when the store has ended. Any other failure of the disk ends the
-        store: its context manager cancels its body and raises."""
+        StoreConflict, or StoreClosed when the store has ended. Any other failure of the disk ends
+        the store: its context manager cancels its body and raises."""
+        ...
 
     # Executions and what belongs to them
-    async def execution(self, arn: str) -> ExecutionRow | None: ...
-    async def execution_by_id(self, execution: int) -> ExecutionRow | None: ...
+    async def execution(self, arn: str) -> ExecutionRow | None:
+        """The execution with this ARN."""
+        ...
+
+    async def execution_by_id(self, execution: int) -> ExecutionRow | None:
+        """The execution with this id."""
+        ...
+
     async def names(self, machine_arn: str, names: Sequence[str]) -> dict[str, ExecutionRow]:
         """Those of the names that have an execution of that machine."""
         ...
 
     async def executions(self, which: ExecutionFilter, page: Page) -> Listing:
         """Newest first (start_at, then id). A listing carries no documents: ``input`` is empty and
-        ``output`` None. Raises ValueError for a key that is none of its own, as ``letters`` does."""
+        ``output`` None. Raises ValueError for a key that no listing gave out."""
         ...
 
     async def history(self, execution: int, first: int = 0) -> list[HistoryRow]:
@@ -370,7 +377,10 @@ class Store(Protocol):
 
     async def documents(
         self, execution: int, numbers: Sequence[int] | None = None
-    ) -> dict[int, bytes]: ...
+    ) -> dict[int, bytes]:
+        """The bodies by number; all of them, or those asked for that are there."""
+        ...
+
     async def last_execution(self) -> int:
         """Highest id ever given to an execution, 0 for none; survives retention."""
         ...
@@ -381,20 +391,28 @@ class Store(Protocol):
         ...
 
     async def renew_intervals(self, now: int) -> None:
-        """After a start: each timeout and heartbeat timer is due no earlier than ``now + interval``."""
+        """After a start: timeout and heartbeat timers are not due before ``now + interval``."""
         ...
 
     async def tasks(self, *, started: bool | None = None) -> list[TaskRow]:
-        """Open tasks, oldest first; ``started`` narrows to queued (False) or handed-out (True) ones."""
+        """Open tasks, oldest first; ``started``: only queued (False) or handed-out (True) ones."""
         ...
 
-    async def task(self, execution: int, number: int) -> TaskRow | None: ...
-    async def execution_tasks(self, execution: int) -> list[TaskRow]: ...
-    async def execution_timers(self, execution: int) -> list[TimerRow]: ...
+    async def task(self, execution: int, number: int) -> TaskRow | None:
+        """The open task of this number."""
+        ...
+
+    async def execution_tasks(self, execution: int) -> list[TaskRow]:
+        """The open tasks of one execution, by number."""
+        ...
+
+    async def execution_timers(self, execution: int) -> list[TimerRow]:
+        """The timers of one execution, by number and kind."""
+        ...
 
     # Outbox and letters
     async def notifications(self, sink: str, until: int, limit: int) -> list[NotificationRow]:
-        """Due at or before ``until``, by due; of one execution only the one with the lowest sequence."""
+        """Due at or before ``until``, by due; of an execution only the one of lowest sequence."""
         ...
 
     async def next_notification(self, sink: str) -> int | None:
@@ -402,37 +420,68 @@ class Store(Protocol):
         ...
 
     async def letters(self, origin: str | None, page: Page) -> tuple[list[LetterRow], str | None]:
-        """Newest first (created_at, then id), with the key of the next page."""
+        """Newest first (created_at, then id), with the key of the next page. Raises ValueError for
+        a key that no listing gave out."""
         ...
 
-    async def letter(self, letter: str) -> LetterRow | None: ...
+    async def letter(self, letter: str) -> LetterRow | None:
+        """The letter with this id."""
+        ...
 
     # Definitions
-    async def machines(self) -> list[MachineRow]: ...
-    async def machine(self, arn: str) -> MachineRow | None: ...
-    async def revision(self, revision: int) -> RevisionRow | None: ...
-    async def current_revision(self, machine_arn: str) -> RevisionRow | None: ...
-    async def last_revision(self) -> int: ...
-    async def activities(self) -> list[ActivityRow]: ...
-    async def activity(self, arn: str) -> ActivityRow | None: ...
+    async def machines(self) -> list[MachineRow]:
+        """All machines, by ARN."""
+        ...
+
+    async def machine(self, arn: str) -> MachineRow | None:
+        """The machine with this ARN."""
+        ...
+
+    async def revision(self, revision: int) -> RevisionRow | None:
+        """The revision with this id."""
+        ...
+
+    async def current_revision(self, machine_arn: str) -> RevisionRow | None:
+        """The machine's newest revision."""
+        ...
+
+    async def last_revision(self) -> int:
+        """Highest id ever given to a revision, 0 for none; survives retention."""
+        ...
+
+    async def activities(self) -> list[ActivityRow]:
+        """All activities, by ARN."""
+        ...
+
+    async def activity(self, arn: str) -> ActivityRow | None:
+        """The activity with this ARN."""
+        ...
 
     # Sources
-    async def positions(self, source: str | None = None) -> list[PositionRow]: ...
+    async def positions(self, source: str | None = None) -> list[PositionRow]:
+        """The positions of one source, or all; by source, topic and partition."""
+        ...
 
     # Upkeep
-    async def stats(self) -> Stats: ...
+    async def stats(self) -> Stats:
+        """Counts and ages of what is held now."""
+        ...
+
     async def sweep(self, before: int, limit: int) -> int:
         """Delete up to ``limit`` executions that ended before ``before`` with all that is theirs
-        (history, documents), then revisions of which no execution and no machine is left; returns how
-        many executions went. Ones with notifications outstanding stay."""
+        (history, documents), then revisions of which no execution and no machine is left; returns
+        how many executions went. Ones with notifications outstanding stay."""
         ...
 
     async def backup(self, path: str) -> None:
-        """A consistent copy of everything committed, while the daemon runs."""
+        """A consistent copy of everything committed, while the daemon runs; a file of this name is
+        replaced. Raises Rejected where it cannot be written."""
         ...
 
 
 class OpenStore(Protocol):
     """How a store is opened: an async context manager that ends with everything queued written."""
 
-    def __call__(self, path: str) -> AbstractAsyncContextManager[Store]: ...
+    def __call__(self, path: str) -> AbstractAsyncContextManager[Store]:
+        """Raises StoreUnusable, StoreBusy or StoreTooNew on entry."""
+        ...

@@ -45,12 +45,12 @@ async def open_sqlite(
     """The store in this file, which is made where there is none (its directory is not).
 
     At the end of the context everything queued is written. A failing disk cancels the body, and the
-    context raises StoreClosed with its cause. Raises StoreUnusable, StoreBusy or StoreTooNew on entry.
+    context raises StoreClosed with its cause. On entry it may raise StoreUnusable, StoreBusy or
+    StoreTooNew.
     """
-    path = os.path.realpath(path)
     failures: list[BaseException] = []
-    with _lock(path):
-        writing, reading = await trio.to_thread.run_sync(_connect, path)
+    with _lock(path) as file:
+        writing, reading = await trio.to_thread.run_sync(_connect, file)
         with trio.CancelScope() as body:
 
             def fail(error: BaseException) -> None:
@@ -60,33 +60,43 @@ async def open_sqlite(
             readers = Readers(reading, fail)
             writer = Writer(writing, fail, on_commit)
             try:
-                yield SqliteStore(path, writer, readers)
+                yield SqliteStore(file, writer, readers)
             finally:
-                readers.close()  # Before the writer, whose connection clears the WAL as the last one.
+                # The last connection to close clears the WAL, which a reader may not.
+                readers.close()
                 await writer.close()
         if failures:
             raise StoreClosed(f"{path} has failed: {failures[0]}") from failures[0]
 
 
 @contextmanager
-def _lock(path: str) -> Iterator[None]:
-    """Hold ``<path>.lock``, which says who does; the lock ends with the process, however that ends."""
+def _lock(path: str) -> Iterator[str]:
+    """Hold ``<path>.lock``, which says who does, and give the real path.
+
+    The kernel drops the lock when the process ends, in whatever way it does.
+    """
+    path = os.path.realpath(path)
     try:
         descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
     except OSError as error:
         raise _unusable(path, error) from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-        os.close(descriptor)
-        raise StoreBusy(f"{path} is held by process {holder}; stop it first") from None
-    try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield
+        _claim(descriptor, path)
+        yield path
     finally:
         os.close(descriptor)
+
+
+def _claim(descriptor: int, path: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except BlockingIOError:
+        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+        raise StoreBusy(f"{path} is held by process {holder}; stop that first") from None
+    except OSError as error:
+        raise _unusable(path, error) from error
 
 
 def _connect(path: str) -> tuple[sqlite3.Connection, list[sqlite3.Connection]]:
@@ -123,7 +133,7 @@ def _open(
         uri=True,
         timeout=_BUSY_SECONDS,
         isolation_level=None,  # Transactions are begun and ended by name.
-        check_same_thread=False,  # A connection wanders between threads, and is used by one at a time.
+        check_same_thread=False,  # Used by changing threads, but by one at a time.
     )
     opened.append(connection)
     for setting in settings:

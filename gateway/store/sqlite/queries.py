@@ -1,4 +1,4 @@
-"""The reads of the protocol as plain functions over one connection, in the order of the protocol."""
+"""The reads of the protocol, in its order, as plain functions over one connection."""
 
 from __future__ import annotations
 
@@ -142,13 +142,13 @@ def notifications(
 ) -> list[NotificationRow]:
     """What may be sent to the sink now."""
     found = connection.execute(_NOTIFICATIONS, (sink, until, limit))
-    return [NotificationRow(*row, late=bool(late)) for *row, late in found]
+    return [row._replace(late=bool(row.late)) for row in map(NotificationRow._make, found)]
 
 
 def next_notification(connection: sqlite3.Connection, sink: str) -> int | None:
     """When there is something to send."""
     found = connection.execute(_NEXT_NOTIFICATION, (sink,)).fetchone()
-    return found and found[0]
+    return None if found is None else int(found[0])
 
 
 def letters(

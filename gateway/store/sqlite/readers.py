@@ -26,7 +26,7 @@ class Readers:
         self._on_failure = on_failure
 
     async def read(self, query: Callable[..., T], *args: object) -> T:
-        """What the query returns, from one state of the database. An error of the disk ends the store."""
+        """What the query returns, from one state of the database. A failing disk ends the store."""
         try:
             return await trio.to_thread.run_sync(self._read, query, args, limiter=self._limiter)
         except sqlite3.DatabaseError as error:
@@ -34,7 +34,7 @@ class Readers:
             raise StoreClosed(f"the database cannot be read any more: {error}") from error
 
     def _read(self, query: Callable[..., T], args: Sequence[object]) -> T:
-        # The limiter lets in no more threads than there are connections; the list's own methods are atomic.
+        # The limiter lets in no more threads than there are connections; pop and append are atomic.
         connection = self._idle.pop()
         try:
             connection.execute("BEGIN")

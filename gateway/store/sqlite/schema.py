@@ -29,7 +29,8 @@ _VERSION_1 = (
     "CREATE INDEX execution_machine ON executions (machine_arn, start_at)",
     "CREATE INDEX execution_machine_status ON executions (machine_arn, status, start_at)",
     "CREATE INDEX execution_stop ON executions (stop_at) WHERE stop_at IS NOT NULL",  # sweep
-    """CREATE INDEX execution_running ON executions ("trigger") WHERE status = 'RUNNING'""",  # stats
+    # The running ones, for stats.
+    """CREATE INDEX execution_running ON executions ("trigger") WHERE status = 'RUNNING'""",
     """CREATE TABLE history (
         execution INTEGER NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL,
         at INTEGER NOT NULL, format INTEGER NOT NULL, records BLOB NOT NULL,
@@ -51,8 +52,9 @@ _VERSION_1 = (
         id TEXT NOT NULL PRIMARY KEY, sink TEXT NOT NULL, execution INTEGER NOT NULL,
         sequence INTEGER NOT NULL, created_at INTEGER NOT NULL, due INTEGER NOT NULL,
         attempts INTEGER NOT NULL, last_error TEXT, late INTEGER NOT NULL, body TEXT NOT NULL)""",
-    "CREATE INDEX notification_due ON notifications (sink, due, created_at)",  # notifications, stats
-    "CREATE INDEX notification_order ON notifications (execution, sink, sequence)",  # the same, sweep
+    # notifications, next_notification, stats; and whether one goes before another, sweep
+    "CREATE INDEX notification_due ON notifications (sink, due, created_at)",
+    "CREATE INDEX notification_order ON notifications (execution, sink, sequence)",
     """CREATE TABLE letters (
         id TEXT NOT NULL PRIMARY KEY, kind TEXT NOT NULL, origin TEXT NOT NULL,
         reason TEXT NOT NULL, created_at INTEGER NOT NULL, coordinates TEXT NOT NULL,

@@ -1,4 +1,4 @@
-"""What each change is in SQL: constant statements, whose parameters are the change or its row itself.
+"""What each change is in SQL: constant statements; their parameters are the change or its row.
 
 The only place that writes rows, but for ``upkeep.py``.
 """

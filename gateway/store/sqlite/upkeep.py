@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+
+from gateway.errors import Rejected
 
 SWEEP_EXECUTIONS = 100
 """So many executions go in one transaction; each may have 25,000 records."""
@@ -66,27 +69,33 @@ def give_back_space(connection: sqlite3.Connection) -> None:
 
 
 def copy_database(source: str, target: str) -> None:
-    """Copy what is committed to a new file of mode 0600, which appears under its name when complete.
+    """Copy what is committed to a file of mode 0600 that has its name only when it is complete.
 
-    Raises OSError or sqlite3.Error, and leaves an older file of this name as it was then.
+    Raises Rejected where that cannot be written; an older file of the name is left alone then.
     """
+    if os.path.realpath(target) in {source + end for end in ("", "-wal", "-shm", ".lock")}:
+        raise Rejected(f"{target} belongs to the database itself; name another file")
     partial = Path(f"{target}.partial")
-    partial.unlink(missing_ok=True)
-    partial.touch(mode=0o600, exist_ok=False)
     try:
-        with (
-            closing(
-                sqlite3.connect(f"{Path(source).absolute().as_uri()}?mode=ro", uri=True)
-            ) as held,
-            closing(sqlite3.connect(partial, isolation_level=None)) as copy,
-        ):
-            held.backup(copy)
-            # A backup is one file that can be read from anywhere, even where nothing can be written.
-            copy.execute("PRAGMA journal_mode = DELETE")
-        partial.replace(target)
-    except BaseException:
         partial.unlink(missing_ok=True)
-        raise
+        partial.touch(mode=0o600, exist_ok=False)
+        _copy(source, partial)
+        partial.replace(target)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise Rejected(f"the backup cannot be written to {target}: {error}") from error
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+
+
+def _copy(source: str, target: Path) -> None:
+    with (
+        closing(sqlite3.connect(f"{Path(source).as_uri()}?mode=ro", uri=True)) as held,
+        closing(sqlite3.connect(target, isolation_level=None)) as copy,
+    ):
+        held.backup(copy)
+        # A backup is one file that can be read even where nothing can be written.
+        copy.execute("PRAGMA journal_mode = DELETE")
 
 
 @contextmanager
