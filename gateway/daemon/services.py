@@ -1,0 +1,127 @@
+"""Services that may crash and may be swapped: the sources and the workers of the configuration.
+
+Each runs by itself: one that crashes is shown as failed and is started again after a pause, and a
+reload replaces those that changed while the others go on undisturbed. What must never crash (the
+store, the timers, the outbox) does not belong here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+import trio
+
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
+HEALTHY_SECONDS = 60.0
+"""After so long a run the next crash counts as the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Something to run until it is cancelled."""
+
+    settings: object
+    """What it was made from: a reload leaves a service alone while this is equal."""
+    run: Callable[[], Awaitable[None]]
+    """Its cancellation may take as long as a graceful end needs."""
+    status: Callable[[], dict[str, Any]]
+    """What it is doing, for /healthz; has at least ``state``."""
+
+
+@dataclass(eq=False, slots=True)
+class _Running:
+    service: Service
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    ended: trio.Event = field(default_factory=trio.Event)
+    crashes: int = 0
+    crash: str | None = None
+    """Why it does not run at the moment; None while it does."""
+
+
+class Services:
+    """The running services of one kind, by name."""
+
+    def __init__(self, kind: str, nursery: trio.Nursery, log: structlog.stdlib.BoundLogger) -> None:
+        """``kind`` (source, worker) is the word for one of them in the log. They live in
+        ``nursery``: cancel that to stop them all."""
+        self._kind = kind
+        self._nursery = nursery
+        self._log = log
+        self._running: dict[str, _Running] = {}
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """What each is doing; one that crashed has state ``failed`` and the reason."""
+        return {name: _status(running) for name, running in sorted(self._running.items())}
+
+    async def configure(self, wanted: Mapping[str, Service]) -> list[str]:
+        """Run these from now on; returns the names of those that were started, stopped or replaced.
+
+        A changed one is started only after the old one has ended, so that no two of them ever hold
+        the same queue, partition or path.
+        """
+        obsolete = [
+            name
+            for name, running in self._running.items()
+            if name not in wanted or wanted[name].settings != running.service.settings
+        ]
+        async with trio.open_nursery() as stopping:
+            for name in obsolete:
+                stopping.start_soon(self._stop, name)
+        fresh = [name for name in wanted if name not in self._running]
+        for name in fresh:
+            running = self._running[name] = _Running(wanted[name])
+            self._nursery.start_soon(self._supervise, name, running)
+        return sorted({*obsolete, *fresh})
+
+    async def _stop(self, name: str) -> None:
+        running = self._running[name]
+        running.scope.cancel()
+        await running.ended.wait()
+        del self._running[name]
+
+    async def _supervise(self, name: str, running: _Running) -> None:
+        try:
+            with running.scope:
+                while True:
+                    began = trio.current_time()
+                    running.crash = None
+                    running.crash = await self._run_once(name, running.service)
+                    if trio.current_time() - began >= HEALTHY_SECONDS:
+                        running.crashes = 0
+                    await trio.sleep(_pause(running.crashes))
+                    running.crashes += 1
+        finally:
+            running.ended.set()
+
+    async def _run_once(self, name: str, service: Service) -> str:
+        """Why it ended, which it never should."""
+        log = self._log.bind(**{self._kind: name})
+        try:
+            await service.run()
+        except Exception as bug:
+            log.exception("it crashed and will be started again")
+            return _reason(bug)
+        log.error("it ended by itself and will be started again")
+        return "ended by itself"
+
+
+def _pause(crashes: int) -> float:
+    return min(FIRST_PAUSE_SECONDS * 2.0 ** min(crashes, 30), LONGEST_PAUSE_SECONDS)
+
+
+def _status(running: _Running) -> dict[str, Any]:
+    shown = running.service.status()
+    if running.crash is not None:
+        shown |= {"state": "failed", "reason": running.crash}
+    return shown if not running.crashes else {**shown, "crashes": running.crashes}
+
+
+def _reason(bug: BaseException) -> str:
+    """The first exception that is no group, in one line."""
+    while isinstance(bug, BaseExceptionGroup):
+        bug = bug.exceptions[0]
+    return f"{type(bug).__name__}: {bug}"
