@@ -25,6 +25,9 @@ from pydantic import (
     model_validator,
 )
 
+from gateway.durations import Duration
+from gateway.sources.protocol import Intake
+
 
 def _start(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
     """One message for the whole union, where pydantic would give one for each of its members."""
@@ -65,7 +68,7 @@ class KafkaSource(BaseModel):
 
     Each partition is read in order and apart from the others. Its position is written in the same
     transaction as the executions that it covers, so nothing is lost or started twice by a crash, a
-    rebalance or a broker's restart. Offsets are committed to the broker too, for tools that show lag.
+    rebalance or a broker's restart. Offsets go to the broker as well, for tools that show lag.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -80,8 +83,8 @@ class KafkaSource(BaseModel):
     group: Annotated[str, StringConstraints(min_length=1, max_length=255)]
     """Consumer group; its members share the partitions, and stored positions go by its name."""
     start: Start = "earliest"
-    """Where a partition without a stored position or committed offset begins, and where reading goes
-    on when the position is no longer in the log: `earliest`, `latest`, or a time such as
+    """Where a partition without a stored position or committed offset begins, and where reading
+    goes on when the position is no longer in the log: `earliest`, `latest`, or a time such as
     `2026-01-31T00:00:00Z` (the first record at or after it)."""
     isolation_level: Literal["read_committed", "read_uncommitted"] = "read_committed"
     """Whether records of open and aborted transactions are left out (`read_committed`) or taken."""
@@ -90,6 +93,10 @@ class KafkaSource(BaseModel):
     trigger's `concurrency`."""
     fetch_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 1024 * 1024
     """Bytes fetched from a partition at a time. A single larger record is still read."""
+    session_timeout: Annotated[Duration, Field(ge=1, le=1800)] = 10
+    """How long the group waits for a member that has gone silent before others get its partitions.
+    After a crash this is how long the group may stand still; brokers refuse values outside their
+    `group.min.session.timeout.ms` (usually `6s`) and `group.max.session.timeout.ms`."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How to talk to the brokers: `SSL` and `SASL_SSL` use TLS, the two `SASL_` ones a login."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
@@ -108,6 +115,14 @@ class KafkaSource(BaseModel):
     """The password of the private key, where it is encrypted."""
     check_hostname: bool = True
     """Whether a broker's certificate must be for the host name that we connected to."""
+
+    async def run(self, intake: Intake) -> None:
+        """Read until cancelled; see ``Source.run``."""
+        from gateway.sources.kafka_group import (
+            read_group,
+        )  # loads aiokafka, which `check` can do without
+
+        await read_group(self, intake)
 
     @model_validator(mode="after")
     def _security_is_whole(self) -> Self:

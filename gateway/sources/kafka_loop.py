@@ -1,0 +1,310 @@
+"""The asyncio island: one thread, one event loop, one aiokafka consumer.
+
+asyncio appears nowhere else. What may live here is what needs the consumer: joining the group,
+seeking, polling, pausing, committing. Everything that is decided about messages lives on the trio
+side (``kafka_group``, ``kafka_partition``). Events go there through ``post``; commands come back as
+calls of ``begin``, ``settle``, ``release`` and ``stop``, from any thread. One ``KafkaLoop`` is one
+connection to the cluster: when it fails, ``run`` raises Unavailable, and the trio side makes a new
+one that goes on from the stored positions.
+"""
+
+from __future__ import annotations
+
+import asyncio  # noqa: TID251 - this is the island
+import contextlib
+import itertools
+import re
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+
+from gateway.errors import Unavailable
+from gateway.sources.kafka import KafkaSource
+from gateway.sources.kafka_client import consumer_settings
+from gateway.sources.kafka_events import (
+    Assigned,
+    Batch,
+    Event,
+    Health,
+    OutOfRange,
+    Partition,
+    Record,
+    Revoked,
+)
+from gateway.sources.kafka_offsets import known_offsets, start_offsets
+
+POLL_SECONDS = 0.1
+UPKEEP_SECONDS = 1.0
+"""Between two commits to the broker, and between two looks for a topic that is missing."""
+UPKEEPS_PER_LOOK = 5
+"""Upkeeps between two looks at the ends of the partitions, which show as well if brokers answer."""
+LOOK_SECONDS = 5.0
+RELEASE_SECONDS = 4.0
+"""What a rebalance waits for work in flight; below the shortest usual session timeout of 6 s."""
+COMMIT_SECONDS = 1.0
+CLOSE_SECONDS = 3.0
+BATCHES_AHEAD = 2
+"""Batches of a partition that the trio side has at a time; then it is paused. The second one is
+there so that the next fetch overlaps the work on the first."""
+
+
+@dataclass(slots=True)
+class _Cursor:
+    """Where one assigned partition stands."""
+
+    handed: int
+    """Everything below went to the trio side (or was there already)."""
+    settled: int = -1
+    """Everything below is on disk; -1 until something is."""
+    committed: int = -1
+    """The last ``settled`` that the broker has."""
+    outstanding: int = 0
+    """Batches that went to the trio side and are not settled."""
+
+
+@dataclass(slots=True)
+class _Assignment:
+    """One generation: its partitions, and their cursors once ``begin`` has placed them."""
+
+    generation: int = 0
+    rows: Mapping[Partition, int] | None = None
+    """The stored positions, from ``begin`` until they are applied."""
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when ``rows`` are there."""
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the trio side has ended all work of the generation."""
+    placed: bool = False
+    """Every partition has been sought to its position."""
+    cursors: dict[Partition, _Cursor] = field(default_factory=dict)
+
+
+class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
+    """One connection; see the module. ``post`` is called in the loop's thread."""
+
+    def __init__(self, settings: KafkaSource, post: Callable[[Event], None]) -> None:
+        self._settings = settings
+        self._post = post
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._assignment = _Assignment()
+        self._consumer: AIOKafkaConsumer
+
+    def run(self) -> None:
+        """Read until ``stop``, in the calling thread. Raises Unavailable when the cluster cannot be
+        used; anything else is a bug."""
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._main())
+
+    # Commands of the trio side
+
+    def begin(self, generation: int, rows: Mapping[Partition, int]) -> None:
+        """Answer to Assigned: the stored position of each partition that has one."""
+        self._call(self._on_begin, generation, rows)
+
+    def settle(self, generation: int, partition: Partition, offset: int, *, last: bool) -> None:
+        """Everything below ``offset`` is on disk; ``last`` says that the batch is done with it."""
+        self._call(self._on_settle, generation, partition, offset, last)
+
+    def release(self, generation: int) -> None:
+        """Answer to Revoked: no work of the generation goes on."""
+        self._call(self._on_release, generation)
+
+    def stop(self) -> None:
+        """Commit what is settled, leave the group and let ``run`` return, within seconds."""
+        self._call(self._stopping.set)
+
+    def _call(self, command: Callable[..., None], *args: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is left to tell
+            self._loop.call_soon_threadsafe(command, *args)
+
+    def _on_begin(self, generation: int, rows: Mapping[Partition, int]) -> None:
+        if generation == self._assignment.generation:
+            self._assignment.rows = rows
+            self._assignment.arrived.set()
+
+    def _on_settle(self, generation: int, partition: Partition, offset: int, last: bool) -> None:
+        cursor = self._assignment.cursors.get(partition)
+        if generation != self._assignment.generation or cursor is None:
+            return
+        cursor.settled = offset
+        if last:
+            cursor.outstanding -= 1
+            if partition in self._consumer.assignment():
+                self._consumer.resume(TopicPartition(*partition))
+
+    def _on_release(self, generation: int) -> None:
+        if generation == self._assignment.generation:
+            self._assignment.released.set()
+
+    # What aiokafka calls at a rebalance
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Let the trio side end its work, and leave the next owner our last offsets."""
+        del revoked  # eager rebalancing: it is always all of them
+        assignment = self._assignment
+        if assignment.generation == 0:
+            return  # the first join: there was nothing to lose
+        self._post(Revoked(assignment.generation))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RELEASE_SECONDS):
+                await assignment.released.wait()
+        await self._commit()
+        assignment.cursors.clear()
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Read nothing before the stored positions are known."""
+        self._assignment.arrived.set()  # whoever waits for the old one looks again
+        self._assignment = _Assignment(self._assignment.generation + 1)
+        self._consumer.pause(*assigned)
+        partitions = frozenset(Partition(*topic_partition) for topic_partition in assigned)
+        self._post(Assigned(self._assignment.generation, partitions))
+
+    # The loop's own work
+
+    async def _main(self) -> None:
+        self._consumer = AIOKafkaConsumer(**consumer_settings(self._settings))
+        try:
+            await _race(self._stopping.wait(), self._serve())
+        except KafkaError as error:
+            raise Unavailable(_reason(error)) from error
+        finally:
+            await self._commit()
+            with contextlib.suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._consumer.stop()
+
+    async def _serve(self) -> None:
+        await self._consumer.start()
+        self._subscribe()
+        await _race(self._read(), self._upkeep())
+
+    def _subscribe(self) -> None:
+        """Subscribe by pattern, since asking for a topic by name could create it on the broker; one
+        that is missing is noticed when it appears. Subscribing again asks for the topics anew."""
+        topics = "|".join(map(re.escape, self._settings.topics))
+        self._consumer.subscribe(pattern=rf"^(?:{topics})$", listener=self)
+
+    async def _read(self) -> None:
+        while True:
+            assignment = self._assignment
+            if not assignment.placed:
+                await assignment.arrived.wait()
+                await self._place(assignment)
+            else:
+                await self._poll(assignment)
+
+    async def _place(self, assignment: _Assignment) -> None:
+        """Seek each partition to where it was left, else to the start, and let it be read."""
+        assignment.arrived.clear()
+        if assignment.rows is None:
+            return
+        partitions = self._consumer.assignment()
+        known = await known_offsets(self._consumer, partitions, assignment.rows)
+        offsets = known | await self._starts([p for p in partitions if p not in known])
+        if assignment is not self._assignment or partitions != self._consumer.assignment():
+            return
+        for partition, offset in offsets.items():
+            self._consumer.seek(partition, offset)
+            handed = assignment.rows.get(Partition(*partition), -1)
+            assignment.cursors[Partition(*partition)] = _Cursor(handed=handed)
+        self._consumer.resume(*offsets)
+        assignment.placed = True
+
+    async def _starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        return await start_offsets(self._consumer, partitions, self._settings.start)
+
+    async def _poll(self, assignment: _Assignment) -> None:
+        try:
+            fetched = await self._consumer.getmany(timeout_ms=int(POLL_SECONDS * 1000))
+        except OffsetOutOfRangeError as error:
+            await self._start_again(assignment, error.args[0])
+            return
+        except NoOffsetForPartitionError:
+            return  # assigned while we polled: the next turn seeks it
+        for partition, cursor in list(assignment.cursors.items()):
+            await self._hand_over(partition, cursor, fetched.get(partition, ()))
+
+    async def _hand_over(
+        self, partition: Partition, cursor: _Cursor, records: Sequence[Record]
+    ) -> None:
+        """Post what came, or that the log went on without anything for us."""
+        ours = TopicPartition(*partition)
+        if ours not in self._consumer.assignment() or cursor.outstanding == BATCHES_AHEAD:
+            return
+        next_offset = await self._consumer.position(ours)  # known, hence at once
+        if not records and next_offset <= cursor.handed:
+            return
+        self._post(Batch(partition, records, next_offset))
+        cursor.handed = next_offset
+        cursor.outstanding += 1
+        if cursor.outstanding == BATCHES_AHEAD:
+            self._consumer.pause(ours)
+
+    async def _start_again(
+        self, assignment: _Assignment, lost: Mapping[TopicPartition, int]
+    ) -> None:
+        """The log no longer has these positions: go on at the start."""
+        offsets = await self._starts(list(lost))
+        if assignment is not self._assignment:
+            return
+        for partition, offset in offsets.items():
+            if partition in self._consumer.assignment():
+                self._consumer.seek(partition, offset)
+                self._post(OutOfRange(Partition(*partition), lost[partition], offset))
+
+    async def _upkeep(self) -> None:
+        for tick in itertools.count():
+            await asyncio.sleep(UPKEEP_SECONDS)
+            await self._commit()
+            missing = tuple(sorted(set(self._settings.topics) - self._consumer.subscription()))
+            if missing:
+                self._subscribe()
+            if missing or tick % UPKEEPS_PER_LOOK == 0:
+                self._post(await self._look(missing))
+
+    async def _look(self, missing: tuple[str, ...]) -> Health:
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
+        except (KafkaError, TimeoutError) as error:
+            return Health({}, missing, away=_reason(error))
+        return Health({Partition(*p): end for p, end in ends.items()}, missing, away=None)
+
+    async def _commit(self) -> None:
+        """Tell the broker what is settled. Best effort: the rows are what counts."""
+        due = {
+            partition: cursor
+            for partition, cursor in self._assignment.cursors.items()
+            if cursor.settled not in (-1, cursor.committed)
+        }
+        offsets = {TopicPartition(*partition): cursor.settled for partition, cursor in due.items()}
+        if not offsets:
+            return
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await self._consumer.commit(offsets)
+        except (KafkaError, TimeoutError):
+            return
+        for partition, cursor in due.items():
+            cursor.committed = offsets[TopicPartition(*partition)]
+
+
+async def _race(*contenders: Coroutine[Any, Any, Any]) -> None:
+    """Run all of them until one ends, then end the others; raises what that one raised."""
+    tasks = [asyncio.create_task(contender) for contender in contenders]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
