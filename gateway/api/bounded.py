@@ -1,0 +1,99 @@
+"""Requests are read whole before anybody looks at them, within limits of size and time.
+
+So the rest of the API sees short, complete requests, and one that trickles in or never ends costs a
+bounded buffer for a bounded time.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import uuid4
+
+import trio
+from starlette.responses import Response as HttpResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.api.statuses import TOO_LARGE, TOO_SLOW
+from gateway.api.wire import error_answer
+from gateway.errors import ApiError
+
+BODY_BYTES_MAX: Final = 1_048_576 + 65_536
+"""AWS's 1 MB a request, and room for a definition of 1 MB with its escapes."""
+BODY_SECONDS_MAX: Final = 20.0
+
+
+class _Gone(Exception):
+    """The client has closed the connection before its request was whole."""
+
+
+class Bounded:
+    """ASGI middleware: hands on whole bodies only."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        bytes_max: int = BODY_BYTES_MAX,
+        seconds_max: float = BODY_SECONDS_MAX,
+    ) -> None:
+        self._app = app
+        self._bytes_max = bytes_max
+        self._seconds_max = seconds_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            body = await self._read(receive)
+        except ApiError as error:
+            await _refuse(error, scope, receive, send)
+        except _Gone:
+            return
+        else:
+            await self._app(scope, _replay(body, receive), send)
+
+    async def _read(self, receive: Receive) -> bytes:
+        kept = bytearray()
+        size = 0
+        with trio.move_on_after(self._seconds_max):
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _Gone
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                # A body that is too large is still read to its end: a client that is cut off while
+                # it sends does not see the answer.
+                if size <= self._bytes_max:
+                    kept += chunk
+                more = message.get("more_body", False)
+        if size > self._bytes_max:
+            raise ApiError(TOO_LARGE, f"The request has more than {self._bytes_max} bytes")
+        if more:
+            raise ApiError(TOO_SLOW, f"The request took longer than {self._seconds_max:g} seconds")
+        return bytes(kept)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> Message:
+        return whole.pop() if whole else await receive()
+
+    return receive_again
+
+
+async def _refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer and close, taking what still comes in: the server waits until somebody has."""
+    response: HttpResponse = error_answer(error, str(uuid4()))
+    response.headers["connection"] = "close"
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_discard, receive)
+        await response(scope, receive, send)
+
+
+async def _discard(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,115 @@
+"""What is wrong with a request, read off the shapes of the service model, in AWS's words.
+
+A member of the wrong JSON type ends the check at once (AWS cannot deserialise it); violated
+constraints are all collected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias
+
+import regex
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from gateway.errors import ApiError
+
+Json: TypeAlias = Any
+
+_JAVA: Final = {
+    "string": "String",
+    "integer": "Integer",
+    "long": "Long",
+    "float": "Float",
+    "boolean": "Boolean",
+    "structure": "Structure",
+    "list": "List",
+    "map": "Map",
+}
+_ACCEPTED: Final[dict[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "integer": (int,),
+    "long": (int,),
+    "float": (int, float),
+    "boolean": (bool,),
+    "structure": (dict,),
+    "list": (list,),
+    "map": (dict,),
+}
+
+
+def violations(shape: Shape | None, value: Json, path: str) -> Iterator[str]:
+    """One sentence for each constraint that ``value`` breaks; ``path`` is where it stands.
+
+    Raises ApiError SerializationException where it has the wrong JSON type.
+    """
+    if shape is None:
+        return
+    _check_type(shape, value, path)
+    yield from _own(shape, value, path)
+    match shape:
+        case StructureShape():
+            yield from _members(shape, value, path)
+        case ListShape():
+            for number, item in enumerate(value, 1):
+                yield from violations(shape.member, item, f"{path}.{number}.member")
+        case MapShape():
+            for key, item in value.items():
+                yield from violations(shape.value, item, f"{path}.{key}.member")
+        case _:
+            pass
+
+
+def _members(shape: StructureShape, value: dict[str, Json], path: str) -> Iterator[str]:
+    for name, member in shape.members.items():
+        place = f"{path}.{name}" if path else name
+        if value.get(name) is not None:
+            yield from violations(member, value[name], place)
+        elif name in shape.required_members:
+            yield f"Value null at '{place}' failed to satisfy constraint: Member must not be null"
+
+
+def _own(shape: Shape, value: Json, path: str) -> Iterator[str]:
+    """The constraints of the shape itself: what it may be, how long, how large."""
+    limits = shape.metadata
+    broken = []
+    size = value if isinstance(value, int | float) else len(value)
+    measure = "value" if isinstance(value, int | float) else "length"
+    if "min" in limits and size < limits["min"]:
+        broken.append(f"Member must have {measure} greater than or equal to {limits['min']}")
+    if "max" in limits and size > limits["max"]:
+        broken.append(f"Member must have {measure} less than or equal to {limits['max']}")
+    if "pattern" in limits and not regex.fullmatch(limits["pattern"], value):
+        pattern = limits["pattern"]
+        broken.append(f"Member must satisfy regular expression pattern: {pattern}")
+    if "enum" in limits and value not in limits["enum"]:
+        broken.append(f"Member must satisfy enum value set: [{', '.join(limits['enum'])}]")
+    # AWS shows the value, except where the model calls it sensitive.
+    shown = "Value" if limits.get("sensitive") else f"Value '{value}'"
+    for constraint in broken:
+        yield f"{shown} at '{path}' failed to satisfy constraint: {constraint}"
+
+
+def _check_type(shape: Shape, value: Json, path: str) -> None:
+    wanted = shape.type_name
+    if isinstance(value, bool) is (wanted == "boolean") and isinstance(value, _ACCEPTED[wanted]):
+        return
+    place = f" at '{path}'" if path else ""
+    message = f"{_json_type(value)} can not be converted to {_JAVA[wanted]}{place}"
+    raise ApiError("SerializationException", message)
+
+
+def _json_type(value: Json) -> str:
+    match value:
+        case bool():
+            return f"{str(value).upper()}_VALUE"
+        case str():
+            return "STRING_VALUE"
+        case int() | float():
+            return "NUMBER_VALUE"
+        case dict():
+            return "START_OBJECT"
+        case list():
+            return "START_ARRAY"
+        case _:
+            return "NULL_VALUE"

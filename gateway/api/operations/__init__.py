@@ -1,0 +1,23 @@
+"""The operations, grouped by resource; an operation's code holds only what it does."""
+
+from __future__ import annotations
+
+from gateway.api.model import step_functions_model
+from gateway.api.operations.activities import Activities
+from gateway.api.operations.executions import Executions
+from gateway.api.operations.machines import Machines
+from gateway.api.operations.operation import Service
+from gateway.api.operations.tasks import Tasks
+from gateway.engine.engine import Engine
+
+
+def step_functions(engine: Engine) -> Service:
+    """AWS Step Functions, as far as it is served."""
+    groups = (
+        Machines(engine.catalog),
+        Executions(engine),
+        Activities(engine.catalog),
+        Tasks(engine),
+    )
+    table = {name: each for group in groups for name, each in group.table().items()}
+    return Service(step_functions_model(), table)

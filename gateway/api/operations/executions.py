@@ -1,0 +1,183 @@
+"""The operations on executions and their histories."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+from uuid import uuid4
+
+from gateway.api.documents import check_input
+from gateway.api.model import Request, Response
+from gateway.api.operations.machines import described_revision
+from gateway.api.operations.operation import Table
+from gateway.api.paging import next_token, page_size, read_token
+from gateway.api.statuses import NOT_SERVED
+from gateway.engine.arns import read_arn
+from gateway.engine.engine import Engine
+from gateway.engine.names import check_name
+from gateway.errors import ApiError
+from gateway.store.protocol import ExecutionFilter, ExecutionRow, Page
+
+Json: TypeAlias = Any
+_EXECUTION_DATA: Final = frozenset(
+    {"input", "inputDetails", "output", "outputDetails", "parameters", "assignedVariables"}
+)
+
+
+class Executions:
+    """Executions as the engine runs them and the store keeps them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._store = engine.store
+        self._catalog = engine.catalog
+
+    def table(self) -> Table:
+        """These operations by name."""
+        return {
+            "StartExecution": self.start,
+            "DescribeExecution": self.describe,
+            "StopExecution": self.stop,
+            "ListExecutions": self.list,
+            "GetExecutionHistory": self.history,
+            "DescribeStateMachineForExecution": self.describe_machine,
+        }
+
+    async def start(self, request: Request) -> Response:
+        """StartExecution."""
+        arn = request["stateMachineArn"]
+        read_arn(arn, "stateMachine")
+        machine = self._catalog.active_machine(arn)
+        if machine.type == "EXPRESS":
+            raise ApiError(NOT_SERVED, "Express state machines are not started yet")
+        name, text = request.get("name") or str(uuid4()), request.get("input", "{}")
+        check_name(name)
+        check_input(text)
+        trace = request.get("traceHeader")
+        row = (await self._engine.start_execution(arn, name, text, trace)).row
+        return {"executionArn": row.arn, "startDate": row.start_at}
+
+    async def describe(self, request: Request) -> Response:
+        """DescribeExecution."""
+        row = await self._execution(request)
+        data = {} if request.get("includedData") == "METADATA_ONLY" else _data(row)
+        given = {"traceHeader": row.trace, "error": row.error, "cause": row.cause}
+        return {
+            **_listed(row),
+            **data,
+            **{name: value for name, value in given.items() if value is not None},
+            **_redrive_status(row),
+        }
+
+    async def stop(self, request: Request) -> Response:
+        """StopExecution."""
+        row = await self._execution(request)
+        error, cause = request.get("error"), request.get("cause")
+        return {"stopDate": await self._engine.stop_execution(row.arn, error, cause)}
+
+    async def list(self, request: Request) -> Response:
+        """ListExecutions of one state machine, newest first."""
+        if "mapRunArn" in request:
+            raise ApiError(NOT_SERVED, "mapRunArn: executions of map runs are not served yet")
+        if "stateMachineArn" not in request:
+            message = "Must provide a stateMachineArn or a mapRunArn"
+            raise ApiError("ValidationException", message)
+        arn = request["stateMachineArn"]
+        read_arn(arn, "stateMachine")
+        if self._catalog.existing_machine(arn).type == "EXPRESS":
+            message = "This operation is not supported by this type of state machine"
+            raise ApiError("StateMachineTypeNotSupported", message)
+        return await self.list_any(request)
+
+    async def list_any(self, request: Request) -> Response:
+        """ListExecutions of all state machines, or of one; ``namePrefix`` narrows it as well."""
+        status = request.get("statusFilter")
+        # Nothing is redriven yet.
+        if status == "PENDING_REDRIVE" or request.get("redriveFilter") == "REDRIVEN":
+            return {"executions": []}
+        which = ExecutionFilter(request.get("stateMachineArn"), status, request.get("namePrefix"))
+        listing = f"ListExecutions {which}"
+        page = Page(page_size(request), read_token(listing, request))
+        found = await self._store.executions(which, page)
+        executions = [_listed(row) for row in found.rows]
+        return {"executions": executions, **next_token(listing, found.after)}
+
+    async def history(self, request: Request) -> Response:
+        """GetExecutionHistory."""
+        row = await self._execution(request)
+        newest_first = bool(request.get("reverseOrder"))
+        listing = f"GetExecutionHistory {row.arn} {newest_first}"
+        after = read_token(listing, request)
+        events = await self._engine.history(row.arn)
+        size = page_size(request)
+        # The key is a place counted from the first event: counted from the last one, the places
+        # would shift while the execution runs.
+        if newest_first:
+            end = len(events) if after is None else int(after)
+            begin = max(end - size, 0)
+            shown, key = events[begin:end][::-1], begin if begin > 0 else None
+        else:
+            begin = int(after or 0)
+            end = begin + size
+            shown, key = events[begin:end], end if end < len(events) else None
+        if not request.get("includeExecutionData", True):
+            shown = [_without_data(event) for event in shown]
+        more = next_token(listing, None if key is None else str(key))
+        return {"events": shown, **more}
+
+    async def describe_machine(self, request: Request) -> Response:
+        """DescribeStateMachineForExecution: the machine as it was when the execution began."""
+        row = await self._execution(request)
+        revision = await self._store.revision(row.revision)
+        if revision is None:
+            raise LookupError(f"revision {row.revision} of {row.arn} is not in the store")
+        return {
+            "stateMachineArn": row.machine_arn,
+            "name": read_arn(row.machine_arn).name,
+            "updateDate": revision.created_at,
+            **described_revision(revision, request),
+        }
+
+    async def _execution(self, request: Request) -> ExecutionRow:
+        arn = request["executionArn"]
+        read_arn(arn, "execution")
+        row = await self._store.execution(arn)
+        if row is None:
+            raise ApiError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
+        return row
+
+
+def _listed(row: ExecutionRow) -> Response:
+    ended = {} if row.stop_at is None else {"stopDate": row.stop_at}
+    return {
+        "executionArn": row.arn,
+        "stateMachineArn": row.machine_arn,
+        "name": row.name,
+        "status": row.status,
+        "startDate": row.start_at,
+        **ended,
+        "redriveCount": 0,
+    }
+
+
+def _data(row: ExecutionRow) -> Response:
+    included = {"included": True}
+    data: Response = {"input": row.input, "inputDetails": included}
+    if row.output is not None:
+        data |= {"output": row.output, "outputDetails": included}
+    return data
+
+
+def _redrive_status(row: ExecutionRow) -> Response:
+    if row.status in ("RUNNING", "SUCCEEDED"):
+        reason = f"Execution is {row.status} and cannot be redriven"
+        return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
+    return {"redriveStatus": "REDRIVABLE"}
+
+
+def _without_data(event: dict[str, Json]) -> dict[str, Json]:
+    return {
+        name: {key: value[key] for key in value.keys() - _EXECUTION_DATA}
+        if isinstance(value, dict)
+        else value
+        for name, value in event.items()
+    }

@@ -1,0 +1,178 @@
+"""The operations on state machines."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from gateway.api.model import Request, Response
+from gateway.api.operations.operation import Table
+from gateway.api.paging import one_page
+from gateway.api.statuses import NOT_SERVED
+from gateway.asl.definition import parse_definition
+from gateway.asl.errors import DefinitionError, Diagnostic
+from gateway.engine.arns import read_arn
+from gateway.engine.catalog import INITIAL, Catalog
+from gateway.engine.machine_settings import Settings, read_settings
+from gateway.errors import ApiError
+from gateway.store.protocol import MachineRow, RevisionRow
+
+_SETTINGS: Final = (
+    "loggingConfiguration",
+    "tracingConfiguration",
+    "encryptionConfiguration",
+)
+_DIAGNOSTICS_MAX: Final = 100
+
+
+class Machines:
+    """State machines as the catalog has them."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def table(self) -> Table:
+        """These operations by name."""
+        return {
+            "CreateStateMachine": self.create,
+            "DescribeStateMachine": self.describe,
+            "UpdateStateMachine": self.update,
+            "DeleteStateMachine": self.delete,
+            "ListStateMachines": self.list,
+            "ValidateStateMachineDefinition": self.validate,
+            "ListTagsForResource": self.list_tags,
+        }
+
+    async def create(self, request: Request) -> Response:
+        """CreateStateMachine."""
+        _refuse_versions(request)
+        settings = _settings(request, *_SETTINGS, "tags")
+        machine, _ = await self._catalog.create_machine(
+            request["name"],
+            request["definition"],
+            request["roleArn"],
+            request.get("type", "STANDARD"),
+            settings,
+        )
+        return {"stateMachineArn": machine.arn, "creationDate": machine.created_at}
+
+    async def describe(self, request: Request) -> Response:
+        """DescribeStateMachine."""
+        arn = _machine_arn(request)
+        machine = self._catalog.existing_machine(arn)
+        return {
+            "stateMachineArn": arn,
+            "name": machine.name,
+            "status": machine.status,
+            "type": machine.type,
+            "creationDate": machine.created_at,
+            **described_revision(self._catalog.current(arn), request),
+        }
+
+    async def update(self, request: Request) -> Response:
+        """UpdateStateMachine."""
+        _refuse_versions(request)
+        _, revision = await self._catalog.update_machine(
+            _machine_arn(request),
+            request.get("definition"),
+            request.get("roleArn"),
+            _settings(request, *_SETTINGS),
+        )
+        return {"updateDate": revision.created_at, **_revision_id(revision)}
+
+    async def delete(self, request: Request) -> Response:
+        """DeleteStateMachine."""
+        await self._catalog.delete_machine(_machine_arn(request))
+        return {}
+
+    async def list(self, request: Request) -> Response:
+        """ListStateMachines, by name."""
+        rows, more = one_page(self._catalog.machines(), _by_name, "ListStateMachines", request)
+        return {"stateMachines": [_listed(row) for row in rows], **more}
+
+    async def validate(self, request: Request) -> Response:
+        """ValidateStateMachineDefinition."""
+        found = _diagnostics(request["definition"])
+        wanted = found if request.get("severity") == "WARNING" else _errors(found)
+        shown = wanted[: request.get("maxResults") or _DIAGNOSTICS_MAX]
+        return {
+            "result": "FAIL" if _errors(found) else "OK",
+            "diagnostics": [_diagnostic(each) for each in shown],
+            "truncated": len(shown) < len(wanted),
+        }
+
+    async def list_tags(self, request: Request) -> Response:
+        """ListTagsForResource: the tags that a machine was made with; activities have none."""
+        arn = request["resourceArn"]
+        if read_arn(arn, "stateMachine", "activity").kind == "activity":
+            self._catalog.existing_activity(arn)
+            return {"tags": []}
+        return {"tags": read_settings(self._catalog.current(arn).settings).get("tags", [])}
+
+
+def described_revision(revision: RevisionRow, request: Request) -> Response:
+    """The members that describe a revision; its definition is empty where metadata is asked for."""
+    settings = read_settings(revision.settings)
+    whole = request.get("includedData") != "METADATA_ONLY"
+    return {
+        "definition": revision.definition if whole else "",
+        "roleArn": revision.role_arn,
+        **{name: settings[name] for name in _SETTINGS},
+        **_revision_id(revision),
+    }
+
+
+def _revision_id(revision: RevisionRow) -> Response:
+    known = revision.revision_id != INITIAL
+    return {"revisionId": revision.revision_id} if known else {}
+
+
+def _machine_arn(request: Request) -> str:
+    arn: str = request["stateMachineArn"]
+    read_arn(arn, "stateMachine")
+    return arn
+
+
+def _settings(request: Request, *names: str) -> Settings:
+    return {name: request[name] for name in names if name in request}
+
+
+def _refuse_versions(request: Request) -> None:
+    if request.get("publish"):
+        raise ApiError(NOT_SERVED, "publish: versions of state machines are not served yet")
+    if "versionDescription" in request:
+        message = "Version description can only be set when publish is true"
+        raise ApiError("ValidationException", message)
+
+
+def _by_name(row: MachineRow) -> str:
+    return row.name
+
+
+def _listed(row: MachineRow) -> dict[str, Any]:
+    return {
+        "stateMachineArn": row.arn,
+        "name": row.name,
+        "type": row.type,
+        "creationDate": row.created_at,
+    }
+
+
+def _diagnostics(definition: str) -> list[Diagnostic]:
+    try:
+        parse_definition(definition)
+    except DefinitionError as error:
+        return error.diagnostics
+    return []
+
+
+def _errors(found: list[Diagnostic]) -> list[Diagnostic]:
+    return [each for each in found if each.severity == "ERROR"]
+
+
+def _diagnostic(each: Diagnostic) -> dict[str, Any]:
+    return {
+        "severity": each.severity,
+        "code": each.code,
+        "message": each.message,
+        "location": each.location,
+    }

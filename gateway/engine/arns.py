@@ -1,0 +1,67 @@
+"""How the ARNs of Step Functions are built and read: the one place that knows their form.
+
+``arn:aws:states:<region>:<account>:<kind>:<name>[:…]``; ``gateway.asl`` does not know it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from gateway.errors import ApiError
+
+_FORM: Final = re.compile(
+    r"arn:(aws[a-z-]*):states:([a-z0-9-]+):(\d{12}):([A-Za-z]+):(.+)", re.DOTALL
+)
+_KINDS: Final = frozenset({"stateMachine", "activity", "execution", "express", "mapRun"})
+
+
+class Arns(NamedTuple):
+    """The ARNs of one region and account."""
+
+    region: str
+    account: str
+
+    def machine(self, name: str) -> str:
+        """The state machine's ARN."""
+        return self._of("stateMachine", name)
+
+    def activity(self, name: str) -> str:
+        """The activity's ARN."""
+        return self._of("activity", name)
+
+    def execution(self, machine_name: str, name: str) -> str:
+        """The execution's ARN; machine and name make it unique."""
+        return self._of("execution", f"{machine_name}:{name}")
+
+    def _of(self, kind: str, rest: str) -> str:
+        return f"arn:aws:states:{self.region}:{self.account}:{kind}:{rest}"
+
+
+class Arn(NamedTuple):
+    """An ARN taken apart."""
+
+    kind: str
+    """stateMachine | activity | execution | express | mapRun"""
+    name: str
+    """The machine's or activity's name."""
+    rest: tuple[str, ...]
+    """What follows: a version or alias; the execution's name."""
+
+
+def read_arn(text: str, *kinds: str) -> Arn:
+    """Take an ARN apart. Raises ApiError InvalidArn unless it is one of ``kinds`` (none: any)."""
+    if not text.startswith("arn:aws"):
+        raise _invalid(f"Invalid ARN prefix: {text}")
+    form = _FORM.fullmatch(text)
+    if form is None:
+        raise _invalid(f"{text} is not of the form arn:aws:states:<region>:<account>:<type>:<name>")
+    kind = form[4]
+    if kind not in (kinds or _KINDS):
+        raise _invalid(f"Resource type not valid in this context: {kind}")
+    name, *rest = form[5].split(":")
+    return Arn(kind, name, tuple(rest))
+
+
+def _invalid(reason: str) -> ApiError:
+    return ApiError("InvalidArn", f"Invalid Arn: '{reason}'")

@@ -1,0 +1,260 @@
+"""The machines with their revisions, and the activities: what may be started and who may be asked.
+
+All of it but old revisions is in memory, so that the ways into the engine look things up without a
+read; every change is committed before it shows. AWS's rules of creating, updating and deleting
+live here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+from uuid import uuid4
+
+import trio
+
+from gateway.asl.states.state import StateMachine
+from gateway.engine.arns import Arns
+from gateway.engine.compiled import Compiled, compile_definition
+from gateway.engine.machine_settings import Settings, merge_settings, same_but_for_tags
+from gateway.engine.names import check_name
+from gateway.errors import ApiError
+from gateway.store.protocol import (
+    ActivityRow,
+    DeleteActivity,
+    DeleteMachine,
+    ExecutionFilter,
+    Insert,
+    MachineRow,
+    Page,
+    RevisionRow,
+    Store,
+    Upsert,
+)
+
+INITIAL = "INITIAL"
+"""``revision_id`` of a machine that was never updated; AWS leaves it out of its answers."""
+
+
+class Catalog:
+    """Machines, revisions and activities. Changes come one at a time; reading waits for nothing."""
+
+    def __init__(self, store: Store, now: Callable[[], int], *, region: str, account: str) -> None:
+        self.arns = Arns(region, account)
+        self._store = store
+        self._now = now
+        self._default_role = f"arn:aws:iam::{account}:role/stategate"
+        self._machines: dict[str, MachineRow] = {}
+        self._current: dict[str, RevisionRow] = {}
+        self._activities: dict[str, ActivityRow] = {}
+        self._last_revision = 0
+        self._compiled = Compiled(store)
+        self._changing = trio.Lock()
+
+    async def load(self) -> None:
+        """Read what the store has; once, before anything else."""
+        self._machines = {row.arn: row for row in await self._store.machines()}
+        for arn in self._machines:
+            revision = await self._store.current_revision(arn)
+            if revision is not None:
+                self._current[arn] = revision
+        self._activities = {row.arn: row for row in await self._store.activities()}
+        self._last_revision = await self._store.last_revision()
+
+    def machine_arn(self, name: str) -> str:
+        """The ARN that a state machine of this name has."""
+        return self.arns.machine(name)
+
+    def activity_arn(self, name: str) -> str:
+        """The ARN that an activity of this name has."""
+        return self.arns.activity(name)
+
+    def execution_arn(self, machine_name: str, name: str) -> str:
+        """The ARN that an execution of this machine and name has."""
+        return self.arns.execution(machine_name, name)
+
+    # ------------------------------------------------------------------- machines
+
+    def machine(self, arn: str) -> MachineRow | None:
+        """The machine, also while it is being deleted; None where there is none."""
+        return self._machines.get(arn)
+
+    def existing_machine(self, arn: str) -> MachineRow:
+        """The machine. Raises ApiError StateMachineDoesNotExist."""
+        row = self._machines.get(arn)
+        if row is None:
+            raise ApiError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
+        return row
+
+    def active_machine(self, arn: str) -> MachineRow:
+        """The machine if it may be started or changed. Raises StateMachineDeleting as well."""
+        row = self.existing_machine(arn)
+        if row.status == "DELETING":
+            raise ApiError("StateMachineDeleting", f"State Machine Is Deleting: '{arn}'")
+        return row
+
+    def machines(self) -> list[MachineRow]:
+        """All machines, by name."""
+        return sorted(self._machines.values(), key=lambda row: row.name)
+
+    def current(self, arn: str) -> RevisionRow:
+        """The newest revision. Raises ApiError StateMachineDoesNotExist."""
+        self.existing_machine(arn)
+        return self._current[arn]
+
+    async def compiled(self, revision: int) -> StateMachine:
+        """The machine that a revision's definition says; the most recently used ones are kept."""
+        return await self._compiled.get(revision)
+
+    async def create_machine(
+        self,
+        name: str,
+        definition: str,
+        role_arn: str | None = None,
+        type: Literal["STANDARD", "EXPRESS"] = "STANDARD",  # noqa: A002 - the API's member
+        settings: Settings | None = None,
+        managed: str | None = None,
+    ) -> tuple[MachineRow, RevisionRow]:
+        """Create a machine, or find that the same one is there already (role and tags may differ).
+
+        ``settings`` are the other members of CreateStateMachine, ``managed`` the hash under which
+        the configuration file knows it. Raises ApiError InvalidName, InvalidDefinition,
+        StateMachineAlreadyExists, StateMachineDeleting, InvalidLoggingConfiguration, …
+        """
+        check_name(name)
+        compiled = compile_definition(definition)
+        wanted = merge_settings("{}", settings or {})
+        arn = self.machine_arn(name)
+        async with self._changing:
+            await self._reap(arn)
+            if arn in self._machines:
+                return self._same_machine(arn, definition, type, wanted)
+            machine = MachineRow(arn, name, type, self._now(), managed=managed)
+            role = role_arn or self._default_role
+            revision = self._next_revision(arn, INITIAL, definition, role, wanted)
+            await self._store.commit([Insert(machine), Insert(revision)])
+            self._machines[arn] = machine
+            self._take(revision, compiled)
+            return machine, revision
+
+    async def update_machine(
+        self,
+        arn: str,
+        definition: str | None = None,
+        role_arn: str | None = None,
+        settings: Settings | None = None,
+        managed: str | None = None,
+    ) -> tuple[MachineRow, RevisionRow]:
+        """Give a machine a new revision; what is not given stays, and all of it if nothing differs.
+
+        Executions that run go on with the revision that they began with. Raises ApiError as
+        ``create_machine`` does, and MissingRequiredParameter where nothing was given.
+        """
+        if definition is None and role_arn is None and not settings and managed is None:
+            raise ApiError(
+                "MissingRequiredParameter",
+                "Either the definition, the role ARN, the LoggingConfiguration, or the "
+                "TracingConfiguration must be specified",
+            )
+        compiled = None if definition is None else compile_definition(definition)
+        async with self._changing:
+            machine, old = self.active_machine(arn), self.current(arn)
+            wanted = merge_settings(old.settings, settings or {})
+            text, role = definition or old.definition, role_arn or old.role_arn
+            machine = machine._replace(managed=managed or machine.managed)
+            if (text, role, wanted) == (old.definition, old.role_arn, old.settings):
+                await self._put(machine)
+                return machine, old
+            new = self._next_revision(arn, str(uuid4()), text, role, wanted)
+            await self._put(machine, Insert(new))
+            self._take(new, compiled)
+            return machine, new
+
+    async def delete_machine(self, arn: str) -> None:
+        """Delete a machine: at once if nothing of it runs, else when its last execution has ended.
+
+        From now on nothing new is started. A machine that is not there is deleted already.
+        """
+        async with self._changing:
+            machine = self._machines.get(arn)
+            if machine is not None:
+                await self._put(machine._replace(status="DELETING"))
+                await self._reap(arn)
+
+    async def reap(self) -> None:
+        """Remove the machines that are being deleted and of which nothing runs any more."""
+        async with self._changing:
+            for arn in list(self._machines):
+                await self._reap(arn)
+
+    async def _reap(self, arn: str) -> None:
+        machine = self._machines.get(arn)
+        if machine is None or machine.status != "DELETING":
+            return
+        running = ExecutionFilter(machine_arn=arn, status="RUNNING")
+        if not (await self._store.executions(running, Page(1))).rows:
+            await self._store.commit([DeleteMachine(arn)])
+            del self._machines[arn], self._current[arn]
+
+    async def _put(self, machine: MachineRow, *more: Insert) -> None:
+        changed = [Upsert(machine)] if machine != self._machines[machine.arn] else []
+        if changed or more:
+            await self._store.commit([*changed, *more])
+        self._machines[machine.arn] = machine
+
+    def _same_machine(
+        self, arn: str, definition: str, kind: str, settings: str
+    ) -> tuple[MachineRow, RevisionRow]:
+        machine, revision = self.active_machine(arn), self._current[arn]
+        same = (machine.type, revision.definition) == (kind, definition)
+        if not (same and same_but_for_tags(revision.settings, settings)):
+            raise ApiError("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
+        return machine, revision
+
+    def _next_revision(
+        self, arn: str, revision_id: str, definition: str, role_arn: str, settings: str
+    ) -> RevisionRow:
+        self._last_revision += 1
+        return RevisionRow(
+            self._last_revision, revision_id, arn, definition, role_arn, self._now(), settings
+        )
+
+    def _take(self, revision: RevisionRow, compiled: StateMachine | None) -> None:
+        self._current[revision.machine_arn] = revision
+        if compiled is not None:
+            self._compiled.put(revision.id, compiled)
+
+    # ----------------------------------------------------------------- activities
+
+    def activity(self, arn: str) -> ActivityRow | None:
+        """The activity, or None."""
+        return self._activities.get(arn)
+
+    def existing_activity(self, arn: str) -> ActivityRow:
+        """The activity. Raises ApiError ActivityDoesNotExist."""
+        row = self._activities.get(arn)
+        if row is None:
+            raise ApiError("ActivityDoesNotExist", f"Activity Does Not Exist: '{arn}'")
+        return row
+
+    def activities(self) -> list[ActivityRow]:
+        """All activities, by name."""
+        return sorted(self._activities.values(), key=lambda row: row.name)
+
+    async def create_activity(self, name: str) -> ActivityRow:
+        """Register an activity, or find it registered. Raises ApiError InvalidName."""
+        check_name(name)
+        arn = self.activity_arn(name)
+        async with self._changing:
+            if arn not in self._activities:
+                row = ActivityRow(arn, name, self._now())
+                await self._store.commit([Insert(row)])
+                self._activities[arn] = row
+            return self._activities[arn]
+
+    async def delete_activity(self, arn: str) -> None:
+        """Take an activity's registration away; one that is not there is deleted already."""
+        async with self._changing:
+            if arn in self._activities:
+                await self._store.commit([DeleteActivity(arn)])
+                del self._activities[arn]

@@ -1,0 +1,90 @@
+"""What is counted as it happens. Ages and backlogs are read from the store when somebody scrapes.
+
+Labels are names from the configuration and closed sets only: an execution's name never is one.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from gateway.store.protocol import Status
+
+_COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_API = "api"
+
+
+class Metrics:
+    """The counters of one daemon, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._started = Counter(
+            "stategate_executions_started",
+            "Executions started, by the trigger that did (api: StartExecution).",
+            ["trigger"],
+            registry=self.registry,
+        )
+        self._ended = Counter(
+            "stategate_executions_ended",
+            "Executions that have ended, by their final status.",
+            ["status"],
+            registry=self.registry,
+        )
+        self._filtered = Counter(
+            "stategate_messages_filtered",
+            "Messages that a trigger's filter rejected.",
+            ["trigger"],
+            registry=self.registry,
+        )
+        self._duplicates = Counter(
+            "stategate_messages_duplicate",
+            "Messages whose execution was there already.",
+            ["trigger"],
+            registry=self.registry,
+        )
+        self._letters = Counter(
+            "stategate_letters_written",
+            "Messages and notifications that became letters, by trigger or sink.",
+            ["origin"],
+            registry=self.registry,
+        )
+        self._lag = Gauge(
+            "stategate_source_lag",
+            "Messages that wait at the far side of a source, as far as it says so.",
+            ["source"],
+            registry=self.registry,
+        )
+        self._commit = Histogram(
+            "stategate_commit_seconds",
+            "Time from handing a unit to the store until it was durable.",
+            buckets=_COMMIT_SECONDS,
+            registry=self.registry,
+        )
+
+    def started(self, trigger: str | None, count: int = 1) -> None:
+        """Executions were started; ``trigger`` is None for StartExecution."""
+        self._started.labels(trigger or _API).inc(count)
+
+    def ended(self, status: Status) -> None:
+        """An execution has ended."""
+        self._ended.labels(status).inc()
+
+    def filtered(self, trigger: str, count: int = 1) -> None:
+        """The filter rejected messages."""
+        self._filtered.labels(trigger).inc(count)
+
+    def duplicate(self, trigger: str, count: int = 1) -> None:
+        """Messages named executions that were there already."""
+        self._duplicates.labels(trigger).inc(count)
+
+    def letter(self, origin: str, count: int = 1) -> None:
+        """Letters were written for this trigger or sink."""
+        self._letters.labels(origin).inc(count)
+
+    def lag(self, source: str, messages: float) -> None:
+        """The source's lag as it is now."""
+        self._lag.labels(source).set(messages)
+
+    def committed(self, seconds: float) -> None:
+        """A unit became durable after this time."""
+        self._commit.observe(seconds)
