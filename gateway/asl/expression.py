@@ -1,0 +1,51 @@
+"""What a string in a definition may be: a path, a context path or an intrinsic call."""
+
+from __future__ import annotations
+
+from gateway.asl import causes
+from gateway.asl.errors import ExpressionError
+from gateway.asl.intrinsics import compile_intrinsic
+from gateway.asl.jsonpath import Path, PathNotFound, compile_path
+from gateway.asl.scope import Expression, Json, Scope
+
+
+def compile_expression(text: str, *, field: str) -> Expression:
+    """The expression that ``text``, the value of ``field`` (``name.$``, ``ErrorPath``), is.
+
+    ExpressionError in AWS's words, its cause in ours: neither a path nor an intrinsic call.
+    """
+    try:
+        if text.startswith("$"):
+            return _templated(compile_path(text), field)
+        return compile_intrinsic(text)
+    except ExpressionError as error:
+        raise ExpressionError(invalid_expression(field)) from error
+
+
+def compile_field_path(text: str) -> Expression:
+    """The path of InputPath, OutputPath, ItemsPath and their like. ExpressionError: it is none."""
+    path = compile_path(text)
+
+    def evaluate(scope: Scope) -> Json:
+        try:
+            return path.read_from(scope)
+        except PathNotFound as missing:
+            raise causes.invalid_path(text, missing) from None
+
+    return evaluate
+
+
+def invalid_expression(field: str) -> str:
+    """AWS's message about a field whose value cannot be evaluated."""
+    allowed = "a valid JSONPath or a valid intrinsic function call"
+    return f"The value for the field '{field}' must be {allowed}"
+
+
+def _templated(path: Path, field: str) -> Expression:
+    def evaluate(scope: Scope) -> Json:
+        try:
+            return path.read_from(scope)
+        except PathNotFound:
+            raise causes.not_found(path.text, field, scope.data) from None
+
+    return evaluate

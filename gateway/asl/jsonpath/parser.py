@@ -1,0 +1,161 @@
+"""Text to segments: jsonpath-ng's parser over Jayway's words, its tree translated node by node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jsonpath_ng import jsonpath as tree
+from jsonpath_ng.exceptions import JSONPathError
+from jsonpath_ng.ext import filter as filter_tree
+from jsonpath_ng.ext.parser import ExtendedJsonPathParser
+
+from gateway.asl.errors import ExpressionError
+from gateway.asl.jsonpath.lexer import CallText, JaywayLexer, NegatedText, QueryText
+from gateway.asl.jsonpath.literals import read_literal, span
+from gateway.asl.jsonpath.segments import (
+    AllOf,
+    AnyOf,
+    Call,
+    Compare,
+    Descend,
+    Exists,
+    Filter,
+    Indices,
+    Literal,
+    Names,
+    Not,
+    Operand,
+    Query,
+    Regex,
+    Segment,
+    Slice,
+    Test,
+    Wildcard,
+)
+
+MOST_NESTED = 20
+"""Paths in filters in paths: deeper than anybody writes, so that no recursion ends the daemon."""
+
+
+class _JaywayParser(ExtendedJsonPathParser):
+    """jsonpath-ng's grammar, in which a named operator is any of Jayway's functions."""
+
+    def p_jsonpath_named_operator(self, p: Any) -> None:
+        """Jsonpath : NAMED_OPERATOR."""
+        p[0] = p[1]
+
+
+def parse(text: str, depth: int = 0) -> tuple[Segment, ...]:
+    """The segments after ``$`` (or ``@``). ExpressionError: what is wrong and where."""
+    if depth > MOST_NESTED:
+        raise ExpressionError(f"Filters are nested more than {MOST_NESTED} deep in '{text}'")
+    return tuple(_segments(_tree(text), text, depth))
+
+
+def _tree(text: str) -> Any:
+    try:
+        return _JaywayParser(lexer_class=JaywayLexer).parse(text)
+    except JSONPathError as error:
+        raise ExpressionError(f"'{text}' is not a JSONPath: {error}") from None
+
+
+def _segments(node: Any, text: str, depth: int) -> list[Segment]:
+    match node:
+        case tree.Root() | tree.This():
+            return []
+        case tree.Child():
+            return _segments(node.left, text, depth) + _segments(node.right, text, depth)
+        case tree.Descendants():
+            first, *rest = _segments(node.right, text, depth)
+            if isinstance(first, Descend | Call):
+                raise ExpressionError(f"'..' needs a name, '*' or brackets after it in '{text}'")
+            return [*_segments(node.left, text, depth), Descend(first), *rest]
+        case _:
+            return [_segment(node, text, depth)]
+
+
+def _segment(node: Any, text: str, depth: int) -> Segment:
+    match node:
+        case tree.Fields():
+            return Names(tuple(node.fields))
+        case tree.Index():
+            return Indices(tuple(node.indices))
+        case tree.Slice() if node.step is None:
+            return Slice(node.start, node.end)
+        case tree.Wildcard():
+            return Wildcard()
+        case filter_tree.Filter():
+            return Filter(_all_of(node.expressions, depth))
+        case CallText(name, arguments):
+            return Call(name, tuple(_arguments(arguments, depth)))
+        case _:
+            raise ExpressionError(f"'{text}' uses JSONPath that Jayway does not know")
+
+
+def _arguments(text: str, depth: int) -> list[Operand]:
+    found: list[Operand] = []
+    while text.strip():
+        end = span(text, 0, frozenset(","))
+        found.append(_argument(text[:end].strip(), depth))
+        text = text[end + 1 :]
+    return found
+
+
+def _argument(text: str, depth: int) -> Operand:
+    if text.startswith(("$", "@")):
+        return _operand(QueryText(text), depth)
+    value, end = read_literal(text, 0)
+    if end != len(text):
+        raise ExpressionError(f"'{text}' is not a constant")
+    return Literal(value)
+
+
+def _test(node: Any, depth: int) -> Test:
+    match node:
+        case filter_tree.And():
+            return _all_of(node.operands, depth)
+        case filter_tree.Or():
+            return AnyOf(tuple(_test(each, depth) for each in node.operands))
+        case filter_tree.Expression(op=None):
+            return _truth(_only_field(node.target), depth)
+        case filter_tree.Expression(op="!"):
+            return Not(_truth(_only_field(node.target), depth))
+        case filter_tree.Expression():
+            left = _operand(_only_field(node.target), depth)
+            return Compare(left, node.op, _operand(node.value, depth))
+        case _:
+            raise ExpressionError(f"'{node}' is not a condition")
+
+
+def _all_of(nodes: list[Any], depth: int) -> Test:
+    tests = tuple(_test(each, depth) for each in nodes)
+    return tests[0] if len(tests) == 1 else AllOf(tests)
+
+
+def _only_field(target: Any) -> Any:
+    """The operand that the lexer handed over as the one name of a path."""
+    if isinstance(target, tree.Fields) and len(target.fields) == 1:
+        return target.fields[0]
+    raise ExpressionError(f"'{target}' is not an operand")
+
+
+def _truth(operand: Any, depth: int) -> Test:
+    """An operand that stands alone: a path that exists, or a negated group."""
+    if isinstance(operand, NegatedText):
+        (group,) = parse(f"$[?{operand.text}]", depth + 1)
+        if isinstance(group, Filter):
+            return Not(group.test)
+    query = _operand(operand, depth)
+    if not isinstance(query, Query):
+        raise ExpressionError("A constant alone is not a condition")
+    return Exists(query)
+
+
+def _operand(operand: Any, depth: int) -> Operand:
+    match operand:
+        case Literal() | Regex():
+            return operand
+        case QueryText(text):
+            return Query(text.startswith("@"), parse(text, depth + 1))
+        case _:
+            raise ExpressionError(f"'{operand}' is not an operand")
