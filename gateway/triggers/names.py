@@ -1,21 +1,13 @@
-"""Which names AWS allows, and how any text becomes one of them, always the same. Pure."""
+"""How any text becomes a name that AWS allows, always the same one. Pure."""
 
 from __future__ import annotations
 
-import re
 from hashlib import sha256
+from typing import Final
 
-NAME_LENGTH_MAX = 80
-_DIGEST_LENGTH = 16
-_ILLEGAL = re.compile(
-    r'[\s?*<>{}\[\]"#%\\^|~`$&,;:/'
-    "\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\U0010ffff]"
-)
+from gateway.engine.names import ILLEGAL_IN_NAMES, NAME_LENGTH_MAX, legal_name
 
-
-def legal_name(name: str) -> bool:
-    """Whether AWS allows it: 1-80 characters, no whitespace, no control or special characters."""
-    return 0 < len(name) <= NAME_LENGTH_MAX and not _ILLEGAL.search(name)
+_DIGEST_LENGTH: Final = 16
 
 
 def clean_name(name: str) -> str:
@@ -27,5 +19,5 @@ def clean_name(name: str) -> str:
     if legal_name(name):
         return name
     digest = sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_LENGTH]
-    kept = _ILLEGAL.sub("-", name)[: NAME_LENGTH_MAX - _DIGEST_LENGTH - 1]
+    kept = ILLEGAL_IN_NAMES.sub("-", name)[: NAME_LENGTH_MAX - _DIGEST_LENGTH - 1]
     return f"{kept}-{digest}"

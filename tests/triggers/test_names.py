@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.triggers.names import clean_name, legal_name
+from gateway.engine.names import legal_name
+from gateway.triggers.names import clean_name
 
 
 @pytest.mark.parametrize("name", ["a", "order-17", "x" * 80, "a.b_c(d)=e'f@g+h!", "größe"])

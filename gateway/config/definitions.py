@@ -1,0 +1,98 @@
+"""The files with definitions of machines: read, substituted, parsed, every finding with its line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from gateway.asl.definition import parse_definition
+from gateway.asl.errors import DefinitionError
+from gateway.asl.resources import ACTIVITY, family
+from gateway.config.json_lines import line_of
+from gateway.config.settings import MachineSettings
+from gateway.engine.arns import Arns
+from gateway.errors import Problem
+
+Json: TypeAlias = Any
+
+_PLACEHOLDER = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
+
+
+def read_definition(name: str, machine: MachineSettings, problems: list[Problem]) -> str | None:
+    """The text of the machine's definition, ready to be stored; None where it cannot be used."""
+    place = f"machines.{name}.definition"
+    try:
+        text = machine.definition.read_text(encoding="utf-8")
+    except OSError as bad:
+        problems.append(Problem(place, f"{machine.definition} cannot be read: {bad.strerror}"))
+        return None
+    except UnicodeDecodeError:
+        problems.append(Problem(place, f"{machine.definition} is not UTF-8"))
+        return None
+    text = _substituted(name, text, machine, problems)
+    found = list(_findings(machine.definition, text))
+    problems.extend(found)
+    return text if all(problem.warning for problem in found) else None
+
+
+def undeclared_activities(
+    machine: MachineSettings, text: str, arns: Arns, declared: frozenset[str]
+) -> Iterator[Problem]:
+    """Warnings for tasks of activities that this configuration does not declare."""
+    known = {arns.activity(name) for name in declared}
+    for pointer, resource in _resources(json.loads(text), ""):
+        if family(resource) == ACTIVITY and resource not in known:
+            said = f"{resource} is none of this file's activities, so no worker may ever take it"
+            yield _problem(machine.definition, text, pointer, said, warning=True)
+
+
+def _substituted(name: str, text: str, machine: MachineSettings, problems: list[Problem]) -> str:
+    """The text with ``${Name}`` replaced; a name that only one side knows is a warning."""
+    values = {key: _written(value) for key, value in machine.substitutions.items()}
+    used = set(_PLACEHOLDER.findall(text))
+    for unused in values.keys() - used:
+        said = f"${{{unused}}} does not occur in {machine.definition}"
+        problems.append(Problem(f"machines.{name}.substitutions.{unused}", said, warning=True))
+    for unknown in sorted(used - values.keys()):
+        said = f"${{{unknown}}} has no substitution and stays as it is"
+        line = text.count("\n", 0, text.index(f"${{{unknown}}}")) + 1
+        problems.append(Problem("", said, str(machine.definition), line, warning=True))
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
+
+
+def _written(value: str | float | bool) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _findings(file: Path, text: str) -> Iterator[Problem]:
+    try:
+        json.loads(text)
+        parse_definition(text)
+    except json.JSONDecodeError as bad:
+        yield Problem("", f"no valid JSON: {bad.msg}", str(file), bad.lineno)
+    except RecursionError:
+        yield Problem("", "is nested too deeply", str(file), 1)
+    except DefinitionError as bad:
+        for diagnostic in bad.diagnostics:
+            said = f"{diagnostic.message} ({diagnostic.code})"
+            warning = diagnostic.severity == "WARNING"
+            yield _problem(file, text, diagnostic.location, said, warning=warning)
+
+
+def _problem(file: Path, text: str, pointer: str, message: str, *, warning: bool) -> Problem:
+    return Problem(pointer, message, str(file), line_of(text, pointer), warning)
+
+
+def _resources(value: Json, pointer: str) -> Iterator[tuple[str, str]]:
+    """Every ``Resource`` with its JSON pointer."""
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    elif not isinstance(value, dict):
+        return
+    for key, below in value.items():
+        if key == "Resource" and isinstance(below, str):
+            yield f"{pointer}/{key}", below
+        yield from _resources(below, f"{pointer}/{key}")

@@ -1,0 +1,174 @@
+"""What a configuration file may say: the models of everything in it, and nothing that acts.
+
+The fields are the YAML keys and the text under a field is its documentation: the JSON Schema, the
+messages of ``check`` and the reference in the README come from here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from gateway.config.listen import Address, Listen
+from gateway.durations import Duration
+from gateway.engine.names import legal_name
+from gateway.sinks.registry import DeadLetterTarget, SinkTarget
+from gateway.sources.registry import SourceSettings
+from gateway.store.protocol import Status
+from gateway.workers.settings import WorkerSettings
+
+
+def _legal(name: str) -> str:
+    if not legal_name(name):
+        raise ValueError(
+            "is no name that AWS allows: 1 to 80 characters, without spaces, control characters "
+            'and ? * < > { } [ ] " # % \\ ^ | ~ ` $ & , ; : /'
+        )
+    return name
+
+
+def _not_null(value: Any) -> Any:
+    """A key with nothing after it, as when all its entries are commented out."""
+    return {} if value is None else value
+
+
+Name: TypeAlias = Annotated[str, AfterValidator(_legal)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class StoreSettings(_Settings):
+    """Where everything durable is kept."""
+
+    path: Path = Path("stategate.db")
+    """The SQLite database. Made if it is not there, readable by its owner only."""
+    keep: Duration = 90 * 86_400.0
+    """How long an execution is kept after its end; so long its name is taken."""
+
+
+class ApiSettings(_Settings):
+    """The AWS Step Functions API, `/healthz` and `/metrics`."""
+
+    listen: Listen = Address("127.0.0.1", 8083)
+    """Address as `host:port`: what boto3 and the AWS CLI take as `endpoint_url`."""
+    insecure: bool = False
+    """Listen on an address that others can reach too, although signatures are not checked."""
+
+
+class HooksSettings(_Settings):
+    """Where webhook sources listen; bound only if there is one."""
+
+    listen: Listen = Address("127.0.0.1", 8080)
+    """Address as `host:port`."""
+    public_url: Annotated[str, Field(pattern=r"^https?://[^/]+")] | None = None
+    """The same place as senders see it, for links; without it `http://` and the address."""
+
+
+class MachineSettings(_Settings):
+    """A state machine, created or given a new revision at load."""
+
+    definition: Path
+    """File with its Amazon States Language definition (JSON)."""
+    substitutions: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    """What `${Name}` in the text of the definition stands for, as in SAM."""
+
+
+class ActivitySettings(_Settings):
+    """An activity, `arn:aws:states:<region>:<account>:activity:<name>`; it has no settings."""
+
+
+class TriggerSettings(_Settings):
+    """Messages of one source start executions of one machine."""
+
+    source: SourceSettings
+    """Where messages come from."""
+    start: str
+    """The machine that they start, one of `machines`."""
+    filter: dict[str, Any] | None = None
+    """EventBridge pattern over the message; one that does not match is acknowledged and counted.
+    Default: every message."""
+    name: str | None = None
+    """Expression over the message that gives the execution's name, as
+    `States.Format('order-{}', $.body.id)`. A message whose name exists is a duplicate. Default: the
+    trigger's name and the message's own coordinates."""
+    input: Any = None
+    """Payload template over the message that gives the execution's input. Default: the body."""
+    concurrency: Annotated[int, Field(ge=1, le=10_000)] = 64
+    """Messages received and not yet acknowledged, at most."""
+    max_running: Annotated[int, Field(ge=1)] | None = None
+    """While so many of its executions run, no further message is received; a batch that has been
+    received is still started. Default: no limit."""
+    dead_letter: DeadLetterTarget | None = None
+    """Where messages go that can never be taken. Default: to `stategate letters`, or for an SQS
+    queue with a redrive policy, to that."""
+
+
+class RetrySettings(_Settings):
+    """The pauses between attempts to send one notification, with 20 % jitter."""
+
+    first: Annotated[Duration, Field(gt=0)] = 1.0
+    """The first pause."""
+    factor: Annotated[float, Field(ge=1, le=10)] = 2.0
+    """By how much each pause is longer than the one before."""
+    max: Annotated[Duration, Field(gt=0)] = 300.0
+    """The longest pause."""
+
+
+class SinkSettings(_Settings):
+    """Who hears of executions."""
+
+    to: SinkTarget
+    """Where notifications are sent."""
+    when: Annotated[tuple[Status, ...], Field(min_length=1)] = (
+        "SUCCEEDED",
+        "FAILED",
+        "TIMED_OUT",
+        "ABORTED",
+    )
+    """The statuses that it hears of; `RUNNING` tells of the start."""
+    machines: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """The machines that it hears of. Default: all."""
+    message: Any = None
+    """Payload template over the status-change event. Default: the event itself."""
+    retry: RetrySettings = RetrySettings()
+    """How a notification that was not accepted is tried again."""
+    give_up_after: Annotated[Duration, Field(gt=0)] = 3 * 86_400.0
+    """When a notification becomes a letter."""
+
+
+class Settings(_Settings):
+    """A whole configuration file; every part may be left out."""
+
+    region: Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-\d+$")] = "us-east-1"
+    """Region in ARNs, and of AWS clients that neither the environment nor a setting gives one."""
+    account: Annotated[
+        str,
+        BeforeValidator(lambda account: str(account) if isinstance(account, int) else account),
+        Field(pattern=r"^\d{12}$"),
+    ] = "123456789012"
+    """Account number in ARNs."""
+    grace: Duration = 10.0
+    """How long what is in flight may take to finish when the daemon is stopped."""
+    store: Annotated[StoreSettings, BeforeValidator(_not_null)] = StoreSettings()
+    """Where everything durable is kept."""
+    api: Annotated[ApiSettings, BeforeValidator(_not_null)] = ApiSettings()
+    """The AWS Step Functions API, `/healthz` and `/metrics`."""
+    hooks: Annotated[HooksSettings, BeforeValidator(_not_null)] = HooksSettings()
+    """Where webhook sources listen; bound only if there is one."""
+    machines: Annotated[dict[Name, MachineSettings], BeforeValidator(_not_null)] = {}
+    """State machines by name."""
+    activities: Annotated[
+        dict[Name, Annotated[ActivitySettings, BeforeValidator(_not_null)]],
+        BeforeValidator(_not_null),
+    ] = {}
+    """Activities by name."""
+    triggers: Annotated[dict[Name, TriggerSettings], BeforeValidator(_not_null)] = {}
+    """What starts executions, by name."""
+    sinks: Annotated[dict[Name, SinkSettings], BeforeValidator(_not_null)] = {}
+    """Who hears of executions, by name."""
+    workers: Annotated[dict[Name, WorkerSettings], BeforeValidator(_not_null)] = {}
+    """Processes that answer activities, by name; the daemon runs them."""
