@@ -23,6 +23,7 @@ from gateway.store.protocol import (
     NotificationRow,
     Page,
     Store,
+    Upsert,
 )
 
 _DEAD_LETTER = "dead-letter:"
@@ -147,7 +148,7 @@ class Letters:
                 "add it and reload, or drop the letter.",
             )
         row = late_notification(letter, self._now())
-        await self._store.commit([DeleteLetter(letter.id), Insert(row)])
+        await self._store.commit([DeleteLetter(letter.id), Upsert(row)])
         self._wake()
 
 

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any
 
 from gateway.errors import Rejected, Unavailable
+from gateway.sinks.protocol import Notification
 
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 15
@@ -79,7 +80,9 @@ def _judge(response: Any) -> Unavailable | Rejected:
     return Unavailable(reason, float(retry_after) if retry_after.isdecimal() else None)
 
 
-def group_id(wanted: str) -> str:
-    """A message group id of FIFO queues and topics: the text itself, or its SHA-256 where it is
-    longer than their 128 characters or holds others than visible ASCII."""
+def group_id(notification: Notification) -> str:
+    """The message group on FIFO queues and topics: what is to stay in order, the execution or a
+    letter's trigger. Its SHA-256 where it is over their 128 characters or is not visible ASCII."""
+    event = notification.event
+    wanted = str(event["detail"]["executionArn"] if "detail" in event else event["trigger"])
     return wanted if _GROUP.fullmatch(wanted) else hashlib.sha256(wanted.encode()).hexdigest()

@@ -14,7 +14,7 @@ _STEEPEST = 64
 """Attempts after which the delay stops growing anyway; it keeps the power a finite number."""
 
 
-class Retry(BaseModel):
+class RetrySettings(BaseModel):
     """Back-off of one notification: ``first``, ``first * factor``, … up to ``max``, each ± 20 %."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -27,7 +27,7 @@ class Retry(BaseModel):
     """The longest delay; a Retry-After of the far side may be longer and is honoured."""
 
     @model_validator(mode="after")
-    def _in_order(self) -> Retry:
+    def _in_order(self) -> RetrySettings:
         if self.first > self.max:
             raise ValueError(
                 f"first ({format_duration(self.first)}) must not be longer than "

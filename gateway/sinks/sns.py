@@ -53,7 +53,7 @@ class SnsSink(BaseModel):
             },
         }
         if self.topic_arn.endswith(".fifo"):
-            publish["MessageGroupId"] = group_id(_group(notification))
+            publish["MessageGroupId"] = group_id(notification)
             publish["MessageDeduplicationId"] = notification.id
         await outlet.in_thread(self._client.call, "publish", outlet.region, publish)
 
@@ -66,12 +66,6 @@ def _attributes(notification: Notification) -> dict[str, str]:
     if notification.trace is not None:
         attributes["traceparent"] = notification.trace
     return attributes
-
-
-def _group(notification: Notification) -> str:
-    """What is to stay in order: the execution; a letter's trigger."""
-    event = notification.event
-    return str(event["detail"]["executionArn"] if "detail" in event else event["trigger"])
 
 
 def _fitting(notification: Notification, room: int) -> str:

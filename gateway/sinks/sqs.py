@@ -1,4 +1,4 @@
-"""The ``sqs`` target of a trigger's ``dead_letter``: one SendMessage per letter."""
+"""The ``sqs`` sink, above all the target of a trigger's ``dead_letter``: one SendMessage each."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from gateway.sinks.protocol import Notification, Outlet
 
 
 class SqsSink(BaseModel):
-    """Sends each letter to an SQS queue as JSON: ``letter`` (its id), ``trigger``, ``reason``,
-    ``coordinates``, ``created_at`` and the whole ``message``.
+    """Sends each notification, or each letter of a trigger, to an SQS queue as JSON.
 
-    On a FIFO queue the trigger is the message group and the letter's id deduplicates.
+    A letter has ``letter`` (its id), ``trigger``, ``reason``, ``coordinates``, ``created_at`` and
+    the whole ``message``. On a FIFO queue the execution or the trigger is the message group, and
+    the notification's id deduplicates.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -40,7 +41,7 @@ class SqsSink(BaseModel):
         document = notification.event if notification.message is None else notification.message
         message: dict[str, Any] = {"QueueUrl": self.queue_url, "MessageBody": to_json(document)}
         if self.queue_url.endswith(".fifo"):
-            message["MessageGroupId"] = group_id(str(notification.event.get("trigger", "")))
+            message["MessageGroupId"] = group_id(notification)
             message["MessageDeduplicationId"] = notification.id
         await outlet.in_thread(self._client.call, "send_message", outlet.region, message)
 
