@@ -1,4 +1,4 @@
-"""What must hold between the parts of a configuration. One rule, one function; each yields problems."""
+"""What must hold between the parts of a configuration: one rule, one function, its problems."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def workers_have_activities(settings: Settings, named: Named) -> Iterator[Proble
 
 
 def triggers_share_nothing(settings: Settings, _: Named) -> Iterator[Problem]:
-    """Two triggers on one queue, group and topic, or method and path would take each other's messages."""
+    """No two triggers have one queue, one group and topic, or one method and path."""
     taken: dict[str, str] = {}
     for name, trigger in settings.triggers.items():
         for key, what in _intakes(trigger):
@@ -103,12 +103,9 @@ def names_are_stable(settings: Settings, _: Named) -> Iterator[Problem]:
     for name, trigger in settings.triggers.items():
         found = _CHANGING.search(trigger.name or "")
         if found:
-            said = (
-                f"{found[0]} can differ when a message is delivered again, which then starts twice"
-            )
-            yield Problem(
-                f"triggers.{name}.name", f"{said}; use what the message brings", warning=True
-            )
+            said = f"{found[0]} can differ when a message comes again, which then starts twice"
+            remedy = "make the name of what the message itself brings"
+            yield Problem(f"triggers.{name}.name", f"{said}: {remedy}", warning=True)
 
 
 _CHANGING = re.compile(

@@ -1,4 +1,4 @@
-"""The files with definitions of machines: read, substituted, parsed, every finding with its line."""
+"""The files with definitions of machines: read, substituted, parsed, each finding with its line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A configuration file to a Config: read, expand, validate, compile, check; every problem at once."""
+"""A configuration file to a Config: read, expand, validate, compile, check; with all problems."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
 
     Raises ConfigError with every problem (and the warnings), in the order of the lines.
     """
+    unread: list[Problem] = []
+    document = read_yaml(_text(path), unread)
+    value = expand(document.value, variables(environ), unread)
     problems: list[Problem] = []
-    document = read_yaml(_text(path), problems)
-    value = expand(document.value, variables(environ), problems)
-    unset = {problem.path for problem in problems}
     settings: Settings = _rooted(validate(value, problems), path.parent)
     named = Named(_names(value, "machines"), _names(value, "activities"))
     for check in CHECKS:
@@ -63,6 +63,9 @@ def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
         messages=_messages(settings, problems),
         warnings=(),
     )
+    # What could not be read is empty now; that it is no URL, say, would be no news.
+    places = {problem.path for problem in unread}
+    problems = unread + [problem for problem in problems if problem.path not in places]
     placed = sorted(_placed(problems, path, document), key=lambda p: (p.file != str(path), p.line))
     if not all(problem.warning for problem in placed):
         raise ConfigError(placed)

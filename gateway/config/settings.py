@@ -15,6 +15,7 @@ from gateway.config.listen import Address, Listen
 from gateway.durations import Duration
 from gateway.engine.names import legal_name
 from gateway.sinks.registry import DeadLetterTarget, SinkTarget
+from gateway.sinks.retry import RetrySettings
 from gateway.sources.registry import SourceSettings
 from gateway.store.protocol import Status
 from gateway.workers.settings import WorkerSettings
@@ -105,17 +106,6 @@ class TriggerSettings(_Settings):
     dead_letter: DeadLetterTarget | None = None
     """Where messages go that can never be taken. Default: to `stategate letters`, or for an SQS
     queue with a redrive policy, to that."""
-
-
-class RetrySettings(_Settings):
-    """The pauses between attempts to send one notification, with 20 % jitter."""
-
-    first: Annotated[Duration, Field(gt=0)] = 1.0
-    """The first pause."""
-    factor: Annotated[float, Field(ge=1, le=10)] = 2.0
-    """By how much each pause is longer than the one before."""
-    max: Annotated[Duration, Field(gt=0)] = 300.0
-    """The longest pause."""
 
 
 class SinkSettings(_Settings):

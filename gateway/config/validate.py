@@ -60,7 +60,7 @@ def _without(value: dict[str, Json], bad: set[Location]) -> dict[str, Json]:
 
 
 def _telling(errors: list[ErrorDetails]) -> Iterator[ErrorDetails]:
-    """Without those that only follow from others: a list is not empty because its entries are bad."""
+    """Without those that follow from others: a list is not empty because its entries are bad."""
     around = {error["loc"][:-1] for error in errors}
     for error in errors:
         if error["type"] != "too_short" or error["loc"] not in around:

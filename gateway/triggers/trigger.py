@@ -161,7 +161,7 @@ class Trigger:
                 case Unfit(reason):
                     letter = self._letter(message, reason) if keep else []
                     rows += letter
-                    outcomes.append(Refused(reason, letter[0].row.id if letter else None))
+                    outcomes.append(Refused(reason, _letter_id(letter)))
         results = iter(await self._start(starts, positions, rows))
         settled = [outcome or _started(next(results)) for outcome in outcomes]
         self._count(settled)
@@ -204,6 +204,10 @@ class Trigger:
                     self._metrics.filtered(self.name)
                 case Refused():
                     self._metrics.letter(self.name)
+
+
+def _letter_id(rows: Sequence[Insert]) -> str | None:
+    return next((insert.row.id for insert in rows if isinstance(insert.row, LetterRow)), None)
 
 
 def _started(result: StartResult) -> Started:
