@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
 from gateway.asl.execution import Execution
 from gateway.asl.frame import Frame
 from gateway.asl.scope import Json
+
+RETRIABLE: Final = frozenset({"Task", "Parallel", "Map"})
 
 
 def iso(at: int) -> str:
@@ -30,16 +33,14 @@ def context_object(
             "StartTime": iso(identity.start_at),
             "RedriveCount": 0,
         },
-        "State": {
-            "EnteredTime": iso(frame.entered_at),
-            "Name": frame.state,
-            "RetryCount": sum(frame.retries.values()),
-        },
+        "State": {"EnteredTime": iso(frame.entered_at), "Name": frame.state},
         "StateMachine": {
             "Id": identity.machine_arn,
             "Name": identity.machine_arn.rpartition(":")[2],
         },
     }
+    if frame.type in RETRIABLE:
+        context["State"]["RetryCount"] = sum(frame.retries.values())
     item = item or _map_item(execution, frame)
     if item is not None:
         context["Map"] = {"Item": item}

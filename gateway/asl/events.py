@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
-import orjson
-
 from gateway.asl import records as r
 from gateway.asl.execution import Execution
 from gateway.asl.records import INTERNAL, Record
@@ -53,10 +51,6 @@ def _member(type_: str) -> str:
     return type_[0].lower() + type_[1:] + "EventDetails"
 
 
-def _data(name: str, document: Json) -> dict[str, Json]:
-    return _text(name, orjson.dumps(document).decode())
-
-
 def _text(name: str, text: str) -> dict[str, Json]:
     return {name: text, f"{name}Details": {"truncated": False}}
 
@@ -73,14 +67,16 @@ def _started(_record: r.ExecutionStarted, execution: Execution) -> _Details:
 
 def _entered(record: r.StateEntered, execution: Execution) -> _Details:
     frame = execution.frames[record.frame]
-    data = execution.identity.input if execution.event_id == 2 else None
-    given = _data("input", frame.data) if data is None else _text("input", data)
+    given = _text("input", execution.text(frame.data))
     return f"{record.type}StateEntered", {"name": record.name, **given}
 
 
 def _exited(record: r.StateExited, execution: Execution) -> _Details:
     frame = execution.frames[record.frame]
-    return f"{frame.type}StateExited", {"name": frame.left, **_data("output", frame.data)}
+    return f"{frame.type}StateExited", {
+        "name": frame.left,
+        **_text("output", execution.text(frame.data)),
+    }
 
 
 def _aborted(record: r.StateAborted, execution: Execution) -> _Details:
@@ -99,11 +95,15 @@ def _scheduled(record: r.TaskScheduled, execution: Execution) -> _Details:
         case "Task":
             service, action = parts(record.resource)
             region = execution.identity.arn.split(":")[3]
-            parameters = orjson.dumps(task.input).decode()
+            parameters = execution.text(task.input)
             names = {"resourceType": service, "resource": action, "region": region}
             return "TaskScheduled", {**names, "parameters": parameters, **details}
         case name:
-            given = {"resource": record.resource, **_data("input", task.input), **details}
+            given = {
+                "resource": record.resource,
+                **_text("input", execution.text(task.input)),
+                **details,
+            }
             return f"{name}Scheduled", given
 
 
@@ -126,7 +126,7 @@ def _task_ended(word: str) -> Callable[[Any, Execution], _Details]:
         name = family(frame.resource)
         details = _where(frame.resource) if name == TASK else {}
         if isinstance(record, r.TaskSucceeded):
-            return f"{name}{word}", {**details, **_data("output", record.output)}
+            return f"{name}{word}", {**details, **_text("output", execution.text(record.output))}
         return f"{name}{word}", {**details, **_error(record)}
 
     return build
@@ -153,7 +153,7 @@ def _bare(type_: str) -> Callable[[Any, Execution], _Details]:
 
 
 def _succeeded(_record: r.ExecutionSucceeded, execution: Execution) -> _Details:
-    return "ExecutionSucceeded", _data("output", execution.output)
+    return "ExecutionSucceeded", _text("output", execution.text(execution.output))
 
 
 def _ended(type_: str, **always: str) -> Callable[[Any, Execution], _Details]:

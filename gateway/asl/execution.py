@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
+import orjson
+
 from gateway.asl import records as r
 from gateway.asl.frame import Frame, Identity, Join, Task, Timer
 from gateway.asl.records import INTERNAL, SAME, Record
@@ -68,6 +70,12 @@ class Execution:
     def output(self) -> Json:
         """The document in hand of the execution itself; its output once it has succeeded."""
         return self.frames[0].data
+
+    def text(self, document: Json) -> str:
+        """The document as JSON text; the execution's input as its caller wrote it, as in AWS."""
+        if document is self.input:
+            return self.identity.input
+        return orjson.dumps(document).decode()
 
     def task(self, number: int) -> Task | None:
         """The open task of that number."""

@@ -103,12 +103,9 @@ class Engine:
         Unavailable, with nothing done, while the disk is full.
         """
         try:
-            results = await self._starts.start(starts, positions, letters)
+            return await self._starts.start(starts, positions, letters)
         except StoreFull:
             raise Unavailable("the disk is full", FULL_RETRY_SECONDS) from None
-        if letters:
-            self._outbox.wake()
-        return results
 
     async def start_execution(
         self,
@@ -263,6 +260,7 @@ class Engine:
 
     def _committed(self, unit: Sequence[Change]) -> None:
         self._timers.committed(unit)
+        self._outbox.committed(unit)
         for change in unit:
             match change:
                 case Insert(TaskRow() as row):
@@ -276,7 +274,6 @@ class Engine:
             self._metrics.ended(execution.status)
             for hear in self.on_end:
                 hear(execution)
-        self._outbox.wake()
 
     def _offer(self, row: TaskRow, *, first: bool = False) -> None:
         if family(row.resource) == ACTIVITY:

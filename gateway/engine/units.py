@@ -81,7 +81,7 @@ def end_change(execution_id: int, execution: Execution) -> EndExecution:
     assert execution.stop_at is not None, "only an execution that has ended has an end"
     output = None
     if execution.status == "SUCCEEDED":
-        output = orjson.dumps(execution.output).decode()
+        output = execution.text(execution.output)
     return EndExecution(
         execution_id,
         execution.status,

@@ -1,0 +1,65 @@
+"""Whether the rows of outstanding effects are those that the histories ask for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from gateway.asl.execution import Execution
+from gateway.engine.door import Door
+from gateway.engine.units import CONTINUE, effect_row
+from gateway.store.protocol import (
+    ExecutionFilter,
+    ExecutionRow,
+    Page,
+    Store,
+    TaskRow,
+    TimerRow,
+)
+
+PAGE = 200
+_MOVING = frozenset({"timeout", "heartbeat"})
+"""Timers whose due moves without a record: by a heartbeat, and after a restart."""
+
+
+async def verify(store: Store, door: Door) -> AsyncIterator[str]:
+    """One sentence for each difference between a running execution's history and its rows."""
+    after: str | None = None
+    while True:
+        listing = await store.executions(ExecutionFilter(status="RUNNING"), Page(PAGE, after))
+        for listed in listing.rows:
+            row = await store.execution_by_id(listed.id)
+            if row is not None and row.status == "RUNNING":
+                async for difference in _differences(store, door, row):
+                    yield f"{row.arn}: {difference}"
+        after = listing.after
+        if after is None:
+            return
+
+
+async def _differences(store: Store, door: Door, row: ExecutionRow) -> AsyncIterator[str]:
+    execution = await door.fold(row)
+    if execution.status != "RUNNING":
+        yield f"its history ends with {execution.status}, its row says RUNNING"
+        return
+    stored = {_shown(each) for each in await store.execution_timers(row.id)}
+    stored |= {_shown(each) for each in await store.execution_tasks(row.id)}
+    wanted = wanted_rows(row.id, execution)
+    for missing in sorted(wanted - stored):
+        yield f"its history asks for {missing}, which is not among its rows"
+    for extra in sorted(stored - wanted):
+        yield f"there is a row for {extra}, which its history does not ask for"
+
+
+def wanted_rows(execution_id: int, execution: Execution) -> set[str]:
+    """The rows that the history asks for, as words."""
+    wanted = {_shown(effect_row(execution_id, each)) for each in execution.effects.values()}
+    return wanted | ({f"timer 0 {CONTINUE}"} if execution.ready else set())
+
+
+def _shown(row: TimerRow | TaskRow) -> str:
+    if isinstance(row, TaskRow):
+        state = "queued" if row.started_at is None else f"with {row.worker or 'a worker'}"
+        return f"task {row.number} for {row.resource}, {state}"
+    if row.kind in _MOVING or row.kind == CONTINUE:
+        return f"timer {row.number} {row.kind}"
+    return f"timer {row.number} {row.kind} due {row.due}"
