@@ -105,7 +105,8 @@ class Intake:
     """``report(state, **details)`` for /healthz and /metrics; state: starting | running |
     backing-off | failed; details are small and readable; ``lag=`` is a number of messages."""
     in_thread: Callable[..., Awaitable[Any]]
-    """``await in_thread(function, *args)`` under this adapter's own limiter."""
+    """``await in_thread(function, *args)`` under this adapter's own limiter; where the caller is
+    cancelled, the call is left behind (``abandon_on_cancel``): a long poll must not hold up a stop."""
     now: Callable[[], int]
     """Milliseconds since the epoch."""
     log: structlog.stdlib.BoundLogger

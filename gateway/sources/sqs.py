@@ -6,13 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.sources.protocol import Intake
+from gateway.sources.sqs_work import run_queue
+
 
 class SqsSource(BaseModel):
     """Receives from an SQS queue by long polling and deletes a message when its outcome is on disk.
 
     The message has `attributes` and `message_attributes`; its `body` is the parsed JSON or the text
-    (the envelope of an SNS subscription is left as it is). Its id is the MessageId. A FIFO queue keeps
-    the order of starts within a message group."""
+    (the envelope of an SNS subscription is left as it is). Its id is the MessageId. A FIFO queue
+    keeps the order of starts within a message group."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -28,5 +31,9 @@ class SqsSource(BaseModel):
     """Receive calls at a time."""
     region: str | None = None
     """Region of the queue; without it, the AWS environment's, then the configuration's."""
-    endpoint_url: str | None = None
+    endpoint_url: Annotated[str, Field(pattern=r"^https?://[^/]+")] | None = None
     """Where SQS is, if not at AWS; without it, that of the AWS environment."""
+
+    async def run(self, intake: Intake) -> None:
+        """Receive, deliver and delete until cancelled."""
+        await run_queue(self, intake)

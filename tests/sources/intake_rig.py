@@ -89,7 +89,7 @@ class FakeTrigger:
             full=lambda: self.full_seconds,
             positions=_no_positions,
             report=self.report,
-            in_thread=partial(trio.to_thread.run_sync, limiter=limiter),
+            in_thread=partial(trio.to_thread.run_sync, limiter=limiter, abandon_on_cancel=True),
             now=lambda: 1_700_000_000_000,
             log=structlog.get_logger(),
             **more,
