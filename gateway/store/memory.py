@@ -174,7 +174,7 @@ class MemoryStore:
         """Due ones by due; of one execution only the one with the lowest sequence."""
         await trio.lowlevel.checkpoint()
         due = [row for row in self._sendable(sink) if row.due <= until]
-        return sorted(due, key=lambda row: (row.due, row.id))[:limit]
+        return sorted(due, key=lambda row: (row.due, row.created_at, row.id))[:limit]
 
     async def next_notification(self, sink: str) -> int | None:
         """When the earliest sendable notification of the sink is due."""

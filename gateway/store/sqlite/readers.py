@@ -29,6 +29,8 @@ class Readers:
         """What the query returns, from one state of the database. A failing disk ends the store."""
         try:
             return await trio.to_thread.run_sync(self._read, query, args, limiter=self._limiter)
+        except (sqlite3.ProgrammingError, sqlite3.DataError):
+            raise  # The question is wrong, not the disk.
         except sqlite3.DatabaseError as error:
             self._on_failure(error)
             raise StoreClosed(f"the database cannot be read any more: {error}") from error

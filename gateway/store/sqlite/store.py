@@ -39,7 +39,9 @@ class SqliteStore:
 
     async def commit(self, unit: Unit) -> None:
         """Write the unit; durable when it returns. Raises StoreFull, StoreConflict, StoreClosed."""
-        await self._writer.do(unit)
+        await self._writer.do(
+            tuple(unit)
+        )  # What the caller does to a list later is not our matter.
 
     # ------------------------------------------------------------------ executions
 

@@ -1,0 +1,194 @@
+"""Whatever is done to it, the in-memory store answers as the SQLite store does."""
+
+from __future__ import annotations
+
+import tempfile
+
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from one_batch import commit_in_one_batch
+from store_rows import (
+    execution,
+    history,
+    letter,
+    machine,
+    notification,
+    revision,
+    task,
+    timer,
+)
+
+from gateway.store.memory import open_memory
+from gateway.store.protocol import (
+    DeleteLetter,
+    DeleteMachine,
+    DeleteNotification,
+    DeleteTask,
+    DeleteTimer,
+    DocumentRow,
+    EndExecution,
+    ExecutionFilter,
+    Insert,
+    MovePosition,
+    Page,
+    PositionRow,
+    Upsert,
+)
+from gateway.store.sqlite import open_sqlite
+
+IDS = range(1, 4)
+TIMES = range(5)
+ids, times = st.sampled_from(IDS), st.sampled_from(TIMES)
+kinds = st.sampled_from(["wait", "timeout", "heartbeat"])
+names = st.sampled_from(["a", "b"])
+machine_names = st.sampled_from(["fulfil", "deploy"])
+optional_times = st.none() | times
+
+rows = st.one_of(
+    st.builds(
+        lambda i, at, trigger, status: execution(
+            i, start_at=at, trigger=trigger, status=status[0], stop_at=status[1]
+        ),
+        ids,
+        times,
+        st.none() | names,
+        st.sampled_from([("RUNNING", None), ("RUNNING", None), ("FAILED", 1), ("SUCCEEDED", 3)]),
+    ),
+    st.builds(history, ids, times),
+    st.builds(DocumentRow, ids, times, st.just(b"big")),
+    st.builds(
+        lambda i, n, kind, due: timer(i, n, kind=kind, due=due, interval=2), ids, ids, kinds, times
+    ),
+    st.builds(
+        lambda i, n, at, started: task(i, n, scheduled_at=at, started_at=started),
+        ids,
+        ids,
+        times,
+        optional_times,
+    ),
+    st.builds(
+        lambda i, sink, e, sequence, due: notification(
+            i, sink=sink, execution=e, sequence=sequence, due=due, created_at=due
+        ),
+        *(names, names, st.sampled_from([0, 1, 2]), times, times),
+    ),
+    st.builds(lambda i, origin, at: letter(i, origin=origin, created_at=at), names, names, times),
+    st.builds(machine, machine_names),
+    st.builds(lambda i, name: revision(i, machine_arn=machine(name).arn), ids, machine_names),
+)
+changes = st.one_of(
+    st.builds(Insert, rows),
+    st.builds(Insert, rows),
+    st.builds(
+        EndExecution,
+        ids,
+        st.sampled_from(["FAILED", "SUCCEEDED"]),
+        times,
+        st.none(),
+        st.none(),
+        st.none(),
+    ),
+    st.builds(Upsert, st.builds(lambda i, k, due: timer(i, kind=k, due=due), ids, kinds, times)),
+    st.builds(Upsert, st.builds(lambda i, due: notification(i, due=due), names, times)),
+    st.builds(MovePosition, st.builds(PositionRow, names, names, ids, times), st.booleans()),
+    st.builds(DeleteTimer, ids, ids, kinds),
+    st.builds(DeleteTask, ids, ids),
+    st.builds(DeleteNotification, names),
+    st.builds(DeleteLetter, names),
+    st.builds(lambda name: DeleteMachine(machine(name).arn), machine_names),
+)
+batches = st.lists(st.lists(changes, min_size=1, max_size=4), min_size=1, max_size=5)
+steps = st.lists(
+    batches
+    | st.builds(lambda at: ("sweep", at), times)
+    | st.builds(lambda at: ("renew", at), times),
+    max_size=8,
+)
+
+
+async def commit_one_by_one(store, units):
+    """What became of each unit."""
+    outcomes = []
+    for unit in units:
+        try:
+            await store.commit(unit)
+        except Exception as error:
+            outcomes.append(type(error))
+        else:
+            outcomes.append(None)
+    return outcomes
+
+
+async def take_step(store, step, commit):
+    """Do one step; what it answers."""
+    match step:
+        case ("sweep", at):
+            return await store.sweep(at, 2)
+        case ("renew", at):
+            return await store.renew_intervals(at)
+        case units:
+            return await commit(store, units)
+
+
+async def listed(store, which):
+    """The pages of a listing, by two."""
+    pages, after = [], None
+    while not pages or after is not None:
+        listing = await store.executions(which, Page(2, after))
+        after = listing.after
+        pages.append(listing)
+    return pages
+
+
+async def everything(store):
+    """All that a store can be asked."""
+    arn = machine("deploy").arn
+    return {
+        "executions": [await store.execution_by_id(i) for i in IDS],
+        "arns": [await store.execution(execution(i).arn) for i in IDS],
+        "names": await store.names(execution(1).machine_arn, ["order-1", "order-3"]),
+        "listings": [
+            await listed(store, which)
+            for which in (
+                ExecutionFilter(),
+                ExecutionFilter(status="RUNNING", name_prefix="order"),
+                ExecutionFilter(execution(1).machine_arn, name_prefix="order-2"),
+            )
+        ],
+        "histories": [await store.history(i, 1) for i in IDS],
+        "documents": [await store.documents(i) for i in IDS],
+        "last": (await store.last_execution(), await store.last_revision()),
+        "timers": [await store.timers(at, 3) for at in TIMES],
+        "of executions": [
+            (await store.execution_timers(i), await store.execution_tasks(i)) for i in IDS
+        ],
+        "tasks": [await store.tasks(started=started) for started in (None, True, False)],
+        "outbox": [
+            (await store.notifications(sink, at, 2), await store.next_notification(sink))
+            for sink in "ab"
+            for at in TIMES
+        ],
+        "letters": [await store.letters(origin, Page(1)) for origin in (None, "a", "b")],
+        "machines": await store.machines(),
+        "revisions": [await store.revision(i) for i in IDS],
+        "current": await store.current_revision(arn),
+        "positions": (await store.positions(), await store.positions("a")),
+        "stats": await store.stats(),
+    }
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps)
+def test_both_stores_tell_the_same_story(story):
+    """After any batches, sweeps and renewals, outcomes and all reads are the same."""
+
+    async def main():
+        with tempfile.TemporaryDirectory() as folder:
+            async with open_sqlite(f"{folder}/twin.db") as durable, open_memory() as twin:
+                for step in story:
+                    told = await take_step(durable, step, commit_in_one_batch)
+                    assert await take_step(twin, step, commit_one_by_one) == told
+                    assert await everything(twin) == await everything(durable)
+
+    trio.run(main)
