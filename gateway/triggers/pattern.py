@@ -32,7 +32,7 @@ def _object(pattern: Json, path: str, problems: list[Problem]) -> Matches:
     if not isinstance(pattern, dict) or not pattern:
         message = "must be a mapping from members of the event to lists of accepted values"
         problems.append(Problem(path, message))
-        return _never
+        return _always
     parts = [_part(key, below, _join(path, key), problems) for key, below in pattern.items()]
 
     def matches(document: Json) -> bool:
@@ -53,7 +53,7 @@ def _part(key: str, below: Json, path: str, problems: list[Problem]) -> Matches:
 def _either(patterns: Json, path: str, problems: list[Problem]) -> Matches:
     if not isinstance(patterns, list) or not patterns:
         problems.append(Problem(path, "must be a list of patterns, one of which has to match"))
-        return _never
+        return _always
     choices = [_object(one, f"{path}[{i}]", problems) for i, one in enumerate(patterns)]
     return lambda members: any(matches(members) for matches in choices)
 
@@ -72,18 +72,17 @@ def _nested(key: str, matches: Matches) -> Matches:
 def _leaf(key: str, rules: Json, path: str, problems: list[Problem]) -> Matches:
     if not isinstance(rules, list) or not rules:
         problems.append(Problem(path, f"must be a list of accepted values, as [{_shown(rules)}]"))
-        return _never
+        return _always
     accepts: list[Accepts] = []
     absence = False
     for i, rule in enumerate(rules):
         try:
-            match _presence(rule):
-                case True:
-                    accepts.append(_always)
-                case False:
-                    absence = True
-                case None:
-                    accepts.append(accepting(rule))
+            presence = _presence(rule)
+            absence = absence or presence is False
+            if presence is None:
+                accepts.append(accepting(rule))
+            elif presence:
+                accepts.append(_always)
         except ExpressionError as bad:
             name = next(iter(rule)) if isinstance(rule, dict) and len(rule) == 1 else ""
             problems.append(Problem(_join(f"{path}[{i}]", str(name)), str(bad)))
@@ -125,7 +124,3 @@ def _shown(rules: Json) -> str:
 
 def _always(_: Json) -> bool:
     return True
-
-
-def _never(_: Json) -> bool:
-    return False
