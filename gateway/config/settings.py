@@ -11,12 +11,11 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from gateway.config.adapters import DeadLetterTarget, SinkTarget, SourceSettings
 from gateway.config.listen import Address, Listen
 from gateway.durations import Duration
 from gateway.engine.names import legal_name
-from gateway.sinks.registry import DeadLetterTarget, SinkTarget
 from gateway.sinks.retry import RetrySettings
-from gateway.sources.registry import SourceSettings
 from gateway.store.protocol import Status
 from gateway.workers.settings import WorkerSettings
 

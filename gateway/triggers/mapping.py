@@ -94,7 +94,7 @@ class Mapping:
         if isinstance(made, int) and not isinstance(made, bool):
             return str(made)
         if not isinstance(made, str) or not made:
-            raise StateError("States.Runtime", f"name must give a text, not {_excerpt(made)}")
+            raise StateError("States.Runtime", f"name must give a text, not {repr(made)[:100]}")
         return made
 
     def _dice(self, message: Message) -> Random:
@@ -164,10 +164,6 @@ def _accepted(name: str, made: Json) -> Verdict:
             f"the input has {len(text)} bytes; an execution takes at most {INPUT_BYTES_MAX}"
         )
     return Accepted(name, text.decode())
-
-
-def _excerpt(made: Json) -> str:
-    return orjson.dumps(made, default=str)[:100].decode(errors="replace")
 
 
 def _everything(_: Json) -> bool:

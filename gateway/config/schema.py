@@ -1,0 +1,105 @@
+"""What the settings say of themselves: the JSON Schema for editors, and the reference for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+from gateway.config.settings import Settings
+
+Json: TypeAlias = Any
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema() -> dict[str, Json]:
+    """The JSON Schema of a configuration file, for ``# yaml-language-server: $schema=…``."""
+    return {"$schema": _DIALECT, **Settings.model_json_schema(), "title": "Stategate"}
+
+
+def reference_table() -> str:
+    """The configuration reference in Markdown: one table for each kind of mapping."""
+    whole = json_schema()
+    parts = [_table("The file", whole, whole)]
+    for name, section in whole["properties"].items():
+        for title, schema in _sections(whole, name, section):
+            parts.append(_table(title, whole, schema))
+    return "\n".join(parts)
+
+
+def _sections(whole: Json, title: str, schema: Json) -> Iterator[tuple[str, Json]]:
+    """The mappings at and below a place of the file that have keys of their own."""
+    schema = _resolved(whole, schema)
+    if "discriminator" in schema:
+        for tag, reference in schema["discriminator"]["mapping"].items():
+            yield from _sections(whole, f"{title} ({tag})", {"$ref": reference})
+    for choice in schema.get("anyOf", ()):
+        yield from _sections(whole, title, choice)
+    if isinstance(schema.get("additionalProperties"), dict):
+        yield from _sections(whole, f"{title}.<name>", schema["additionalProperties"])
+    if "properties" in schema:
+        yield title, schema
+        for key, below in schema["properties"].items():
+            yield from _sections(whole, f"{title}.{key}", below)
+
+
+def _table(title: str, whole: Json, schema: Json) -> str:
+    lines = [f"### `{title}`" if title != "The file" else f"### {title}", ""]
+    lines += [_flat(schema["description"]), "", "| key | type | default | |", "|---|---|---|---|"]
+    required = schema.get("required", ())
+    for key, below in schema["properties"].items():
+        default = "**required**" if key in required else _default(below)
+        meaning = _flat(below.get("description", ""))
+        lines.append(f"| `{key}` | {_type(whole, below)} | {default} | {meaning} |")
+    return "\n".join([*lines, ""])
+
+
+def _type(whole: Json, schema: Json) -> str:
+    """What may stand there, in a word or two."""
+    schema = _resolved(whole, schema)
+    if "const" in schema or "enum" in schema:
+        values = schema.get("enum", [schema.get("const")])
+        return ", ".join(f"`{value}`" for value in values)
+    if "anyOf" in schema:
+        kinds = [_type(whole, choice) for choice in schema["anyOf"] if choice != {"type": "null"}]
+        return " or ".join(dict.fromkeys(kinds))
+    if schema.get("type") == "array":
+        return f"list of {_type(whole, schema['items'])}"
+    if "examples" in schema:
+        return f"as `{schema['examples'][0]}`"
+    return _WORDS.get(schema.get("type", ""), "mapping" if "oneOf" in schema else "anything")
+
+
+_WORDS = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "object": "mapping",
+}
+
+
+def _default(schema: Json) -> str:
+    match schema.get("default"):
+        case None | {} | []:
+            return ""
+        case dict():
+            return ""
+        case bool() as value:
+            return f"`{str(value).lower()}`"
+        case list() as values:
+            return ", ".join(f"`{value}`" for value in values)
+        case value:
+            return f"`{value}`"
+
+
+def _resolved(whole: Json, schema: Json) -> Json:
+    """The schema that a reference means; what stands beside the reference stays."""
+    while "$ref" in schema:
+        below = whole["$defs"][schema["$ref"].rpartition("/")[2]]
+        schema = below | {key: value for key, value in schema.items() if key != "$ref"}
+    return schema
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.replace("``", "`").split()).replace("|", "\\|")
