@@ -1,0 +1,82 @@
+"""The backup, and giving back the space of what was swept."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+import trio
+from store_rows import execution, inserts
+
+from gateway.errors import Rejected
+from gateway.store.protocol import DocumentRow, ExecutionFilter, Page
+from gateway.store.sqlite import open_sqlite, upkeep
+
+
+async def test_a_backup_is_a_whole_store(path, tmp_path):
+    """It holds what was committed, opens as a store, is private, and replaces an older one."""
+    copy = tmp_path / "copy.db"
+    async with open_sqlite(path) as store:
+        for n in (1, 2):
+            await store.commit(inserts(execution(n)))
+            await store.backup(str(copy))
+        await store.commit(inserts(execution(3)))
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert sorted(file.name for file in tmp_path.glob("copy*")) == ["copy.db"]
+    async with open_sqlite(str(copy)) as store:
+        listing = await store.executions(ExecutionFilter(), Page(9))
+        assert [row.id for row in listing.rows] == [2, 1]
+
+
+async def test_a_backup_is_consistent_while_others_write(path, tmp_path):
+    """A unit that is committed meanwhile is in the copy whole or not at all."""
+    async with open_sqlite(path) as store, trio.open_nursery() as nursery:
+
+        async def write():
+            for n in range(1, 1_000):
+                await store.commit(inserts(execution(n), DocumentRow(n, 1, b"x" * 5_000)))
+
+        nursery.start_soon(write)
+        for n in range(3):
+            await store.backup(str(tmp_path / f"{n}.db"))
+        nursery.cancel_scope.cancel()
+    for n in range(3):
+        async with open_sqlite(str(tmp_path / f"{n}.db")) as store:
+            last = await store.last_execution()
+            assert all([await store.documents(i) for i in range(1, last + 1)])
+            assert await store.documents(last + 1) == {}
+
+
+@pytest.mark.parametrize("end", ["", "-wal", "-shm", ".lock"])
+async def test_a_backup_never_overwrites_the_database(path, end):
+    """The database's own files are refused as a target."""
+    async with open_sqlite(path) as store:
+        await store.commit(inserts(execution(1)))
+        with pytest.raises(Rejected, match="belongs to the database itself"):
+            await store.backup(path + end)
+        assert await store.last_execution() == 1
+
+
+async def test_a_backup_that_cannot_be_written_says_why(path, tmp_path):
+    """A missing directory is told, and leaves nothing behind."""
+    async with open_sqlite(path) as store:
+        with pytest.raises(Rejected, match="No such file or directory"):
+            await store.backup(str(tmp_path / "missing" / "copy.db"))
+
+
+async def test_swept_space_is_given_back(path, monkeypatch):
+    """A sweep works in batches and shrinks the file, but for a share of free pages."""
+    monkeypatch.setattr(upkeep, "SWEEP_EXECUTIONS", 10)
+
+    async def pages(store):
+        return await store._writer.do(lambda c: c.execute("PRAGMA page_count").fetchone()[0])
+
+    async with open_sqlite(path) as store:
+        for n in range(1, 36):
+            ended = execution(n, status="FAILED", stop_at=n)
+            await store.commit(inserts(ended, DocumentRow(n, 1, b"x" * 50_000)))
+        before = await pages(store)
+        assert await store.sweep(99, 25) == 25
+        assert await store.sweep(99, 25) == 10
+        assert await pages(store) < before / 2
+        assert await store.last_execution() == 35
