@@ -106,7 +106,7 @@ class Intake:
     backing-off | failed; details are small and readable; ``lag=`` is a number of messages."""
     in_thread: Callable[..., Awaitable[Any]]
     """``await in_thread(function, *args)`` under this adapter's own limiter; where the caller is
-    cancelled, the call is left behind (``abandon_on_cancel``): a long poll must not hold up a stop."""
+    cancelled, the call is left behind (``abandon_on_cancel``), lest a long poll holds up a stop."""
     now: Callable[[], int]
     """Milliseconds since the epoch."""
     log: structlog.stdlib.BoundLogger

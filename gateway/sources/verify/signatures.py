@@ -85,12 +85,13 @@ class StandardWebhooks(BaseModel):
     @classmethod
     def _decodable(cls, secrets: Secrets) -> Secrets:
         for secret in secrets:
+            encoded = secret.get_secret_value().removeprefix("whsec_").rstrip("=")
             try:
-                base64.b64decode(
-                    secret.get_secret_value().removeprefix("whsec_") + "==", validate=False
-                )
+                key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
             except binascii.Error:
-                raise ValueError("must be `whsec_` followed by base64") from None
+                key = b""
+            if not key:
+                raise ValueError("must be `whsec_` followed by base64")
         return secrets
 
     def check(self, arrival: Arrival) -> Genuine | Forged:

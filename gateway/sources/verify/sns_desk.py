@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import trio
 from structlog.stdlib import BoundLogger
 
 from gateway.errors import Unavailable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 _FETCH_SECONDS = 5.0
+_AGAIN_SECONDS = 30.0
 _MOST_BYTES = 65_536
 _MOST_CERTIFICATES = 16
 
@@ -100,17 +102,25 @@ class SnsDesk:
         self._certificates[url] = certificate
 
     async def _get(self, url: str) -> bytes:
+        """What is at the URL, within bounds of time and size."""
         import httpx
 
-        body = bytearray()
         try:
-            async with self._http.stream("GET", url) as response:
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > _MOST_BYTES:
-                        raise Unavailable("SNS answered with more than was expected")
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unavailable(f"SNS cannot be reached: {error}", 30.0) from error
-        if response.status_code != 200:
-            raise Unavailable(f"SNS answered {response.status_code}", 30.0)
+            with trio.fail_after(_FETCH_SECONDS):
+                status, body = await self._fetch(url)
+        except (httpx.HTTPError, httpx.InvalidURL, trio.TooSlowError) as error:
+            raise Unavailable(f"SNS cannot be reached: {error}", _AGAIN_SECONDS) from error
+        if status != 200:
+            raise Unavailable(f"SNS answered {status}", _AGAIN_SECONDS)
+        if len(body) > _MOST_BYTES:
+            raise Unavailable("SNS answered with more than was expected", _AGAIN_SECONDS)
         return bytes(body)
+
+    async def _fetch(self, url: str) -> tuple[int, bytearray]:
+        body = bytearray()
+        async with self._http.stream("GET", url) as response:
+            async for chunk in response.aiter_bytes():
+                # What is too much is read, for httpx leaves its generators open at a break.
+                if len(body) <= _MOST_BYTES:
+                    body += chunk
+        return response.status_code, body
