@@ -12,8 +12,8 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
-_PATTERN = r"^\d{1,9}(\.\d{1,3})?(ms|s|m|h|d|w)$"
-_WRITTEN = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d|w)", re.ASCII)
+_PATTERN = r"^\d{1,12}(\.\d{1,3})?(ms|s|m|h|d|w)$"
+_WRITTEN = re.compile(r"(\d{1,12}(?:\.\d{1,3})?)(ms|s|m|h|d|w)", re.ASCII)
 _LONGEST_SECONDS = 3_650 * 86_400.0
 
 
