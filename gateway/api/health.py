@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 import orjson
@@ -25,12 +25,12 @@ class Health(NamedTuple):
 class HealthPage:
     """The endpoint: 200 where the daemon is ready, 503 while it is not."""
 
-    def __init__(self, health: Callable[[], Health]) -> None:
+    def __init__(self, health: Callable[[], Awaitable[Health]]) -> None:
         self._health = health
 
     async def show(self, _: HttpRequest) -> HttpResponse:
         """The health as JSON."""
-        health = self._health()
+        health = await self._health()
         status = 200 if health.ready else 503
         body = orjson.dumps(health.members())
         return HttpResponse(body, status, media_type="application/json")

@@ -1,0 +1,117 @@
+"""State machines through plain boto3."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+ROLE = "arn:aws:iam::123456789012:role/tests"
+PASS = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})
+
+
+async def test_a_machine_lives_and_dies(api):
+    """Created, described, updated, listed and deleted, with the members that AWS has."""
+    arn = await api.machine()
+    described = await api.call("describe_state_machine", stateMachineArn=arn)
+    created = described.pop("creationDate")
+    assert described == {
+        "stateMachineArn": arn,
+        "name": "m",
+        "status": "ACTIVE",
+        "type": "STANDARD",
+        "definition": PASS,
+        "roleArn": ROLE,
+        "loggingConfiguration": {"level": "OFF", "includeExecutionData": False},
+        "tracingConfiguration": {"enabled": False},
+        "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+    }
+    other = "arn:aws:iam::123456789012:role/other"
+    updated = await api.call("update_state_machine", stateMachineArn=arn, roleArn=other)
+    described = await api.call("describe_state_machine", stateMachineArn=arn)
+    assert (described["roleArn"], described["revisionId"]) == (other, updated["revisionId"])
+    assert described["creationDate"] == created
+    listed = await api.call("list_state_machines")
+    row = {"stateMachineArn": arn, "name": "m", "type": "STANDARD", "creationDate": created}
+    assert listed == {"stateMachines": [row]}
+    assert await api.call("delete_state_machine", stateMachineArn=arn) == {}
+    assert await api.call("list_state_machines") == {"stateMachines": []}
+
+
+async def test_lists_page(api):
+    """Pages follow one another by nextToken until there is none."""
+    for number in range(5):
+        await api.machine(f"m{number}")
+    first = await api.call("list_state_machines", maxResults=3)
+    rest = await api.call("list_state_machines", maxResults=3, nextToken=first["nextToken"])
+    names = [row["name"] for row in first["stateMachines"] + rest["stateMachines"]]
+    assert names == ["m0", "m1", "m2", "m3", "m4"]
+    assert "nextToken" not in rest
+    with pytest.raises(ClientError, match="InvalidToken"):
+        await api.call("list_activities", nextToken=first["nextToken"])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"publish": True}, "NotImplementedException.*publish"),
+        ({"versionDescription": "x"}, "ValidationException.*only be set when publish is true"),
+        ({"definition": "{"}, "InvalidDefinition"),
+        ({"name": "a b"}, "InvalidName"),
+        ({"loggingConfiguration": {"level": "ALL"}}, "InvalidLoggingConfiguration"),
+    ],
+)
+async def test_what_cannot_be_created_is_refused(api, parameters, message):
+    """Each with AWS's code, or with the words that it is not served."""
+    wanted = {"name": "m", "definition": PASS, "roleArn": ROLE, **parameters}
+    with pytest.raises(ClientError, match=message):
+        await api.call("create_state_machine", **wanted)
+
+
+@pytest.mark.parametrize(
+    ("arn", "message"),
+    [
+        ("nonsense", "InvalidArn.*Invalid ARN prefix: nonsense"),
+        ("arn:aws:states:us-east-1:123456789012:activity:a", "InvalidArn.*Resource type"),
+        ("arn:aws:states:us-east-1:123456789012:stateMachine:x", "StateMachineDoesNotExist"),
+        ("arn:aws:states:us-east-1:123456789012:stateMachine:m:1", "StateMachineDoesNotExist"),
+    ],
+)
+async def test_wrong_arns_are_told_apart(api, arn, message):
+    """No ARN, the ARN of something else, and one behind which there is nothing (or no version)."""
+    await api.machine("m")
+    with pytest.raises(ClientError, match=message):
+        await api.call("describe_state_machine", stateMachineArn=arn)
+
+
+async def test_definitions_are_validated(api):
+    """ValidateStateMachineDefinition answers with the diagnostics, and creates nothing."""
+    fine = await api.call("validate_state_machine_definition", definition=PASS)
+    assert fine == {"result": "OK", "diagnostics": [], "truncated": False}
+    wrong = await api.call("validate_state_machine_definition", definition='{"StartAt": "A"}')
+    assert wrong["result"] == "FAIL"
+    assert wrong["diagnostics"][0] == {
+        "severity": "ERROR",
+        "code": "SCHEMA_VALIDATION_FAILED",
+        "message": "These fields are required: [States]",
+        "location": "/",
+    }
+
+
+async def test_the_tags_of_a_new_machine_are_kept(api):
+    """ListTagsForResource gives the tags back that CreateStateMachine was given."""
+    tags = [{"key": "team", "value": "orders"}]
+    made = await api.call(
+        "create_state_machine", name="m", definition=PASS, roleArn=ROLE, tags=tags
+    )
+    answer = await api.call("list_tags_for_resource", resourceArn=made["stateMachineArn"])
+    assert answer == {"tags": tags}
+
+
+async def test_operations_that_are_not_served_say_so(api):
+    """An operation of the model that Stategate does not have is no UnknownOperation, and no bug."""
+    arn = await api.machine()
+    with pytest.raises(ClientError, match="does not serve ListStateMachineVersions") as refused:
+        await api.call("list_state_machine_versions", stateMachineArn=arn)
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
