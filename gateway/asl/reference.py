@@ -22,7 +22,7 @@ class ReferencePath:
     keys: tuple[str | int, ...]
 
     def put(self, document: Json, value: Json) -> Json:
-        """``document`` with ``value`` in this place: a new document that shares what did not change.
+        """``document`` with ``value`` in this place: a new one that shares what did not change.
 
         Members that are missing on the way are made; a list's element must be there already.
         StateError States.ResultPathMatchFailure: the document has another shape.

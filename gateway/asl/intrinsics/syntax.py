@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from gateway.asl.errors import ExpressionError
 from gateway.asl.jsonpath import Path, compile_path
-from gateway.asl.jsonpath.literals import span
+from gateway.asl.jsonpath.literals import read_scalar, span
 from gateway.asl.scope import Json
 
 MOST_NESTED = 10
@@ -16,12 +16,9 @@ MOST_NESTED = 10
 
 _NAME = re.compile(r"States\.([A-Za-z0-9]+)\s*\(")
 _SPACE = re.compile(r"\s*")
-_WORD = re.compile(r"(true|false|null)\b")
-_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 _TEXT = re.compile(r"(?:[^'\\]|\\[\\'{}])*")
 _ESCAPE = re.compile(r"\\(.)")
 _TEMPLATE_PIECE = re.compile(r"\\(.)|(\{\})", re.DOTALL)
-_WORDS: dict[str, Json] = {"true": True, "false": False, "null": None}
 _PATH_ENDS = frozenset(",)")
 
 
@@ -104,14 +101,8 @@ def _argument(text: str, at: int, depth: int) -> tuple[Argument, int]:
         return compile_path(text[at:end].rstrip()), end
     if text.startswith("'", at):
         return _text(text, at)
-    word = _WORD.match(text, at)
-    if word is not None:
-        return Constant(_WORDS[word[1]]), word.end()
-    number = _NUMBER.match(text, at)
-    if number is None:
-        raise _unexpected(text, at)
-    is_whole = number[1] is None and number[2] is None
-    return Constant(int(number[0]) if is_whole else float(number[0])), number.end()
+    value, end = read_scalar(text, at)
+    return Constant(value), end
 
 
 def _text(text: str, at: int) -> tuple[Text, int]:
@@ -119,7 +110,8 @@ def _text(text: str, at: int) -> tuple[Text, int]:
     end = found.end() if found else at + 1
     if text.startswith("\\", end):
         raise ExpressionError(
-            f"Illegal escape at character {end + 1} of {text}: only \\' \\\\ \\{{ and \\}} are known"
+            f"Illegal escape at character {end + 1} of {text}: "
+            "only \\', \\\\, \\{ and \\} are known"
         )
     return Text(text[at + 1 : end]), _expect(text, end, "'")
 

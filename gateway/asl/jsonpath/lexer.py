@@ -21,7 +21,7 @@ from gateway.asl.jsonpath.segments import Literal, Regex
 
 _NAME = re.compile(r"[^.\[\]()\s]+")
 _SPACE = re.compile(r"\s*")
-_NUMBER = re.compile(r"-?\d+")
+_NUMBER = re.compile(r"-?\d{1,9}")
 _REGEX = re.compile(r"/((?:[^/\\]|\\.)+)/([a-zA-Z]*)")
 _WORDS = "in|nin|subsetof|anyof|noneof|contains|all|size|empty"
 _OPERATOR = re.compile(rf"=~|===?|!==?|<=|>=|<|>|(?:{_WORDS})\b", re.IGNORECASE)

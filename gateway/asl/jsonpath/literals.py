@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import orjson
+
 from gateway.asl.errors import ExpressionError
 from gateway.asl.scope import Json
 
@@ -11,7 +13,7 @@ LITERAL_START = re.compile(r"['\"\[\-\d]|(?:true|false|null)\b")
 """What a constant begins with."""
 
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"", re.DOTALL)
-_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _WORD = re.compile(r"(?:true|false|null)\b")
 _WORDS: dict[str, Json] = {"true": True, "false": False, "null": None}
 _CLOSES = {"(": ")", "[": "]", "{": "}"}
@@ -49,14 +51,18 @@ def read_literal(text: str, at: int) -> tuple[Json, int]:
     if char and char in "'\"":
         found = _quoted(text, at)
         return _unescaped(found[0]), found.end()
+    return read_scalar(text, at)
+
+
+def read_scalar(text: str, at: int) -> tuple[Json, int]:
+    """The number, true, false or null at ``at`` and where it ends."""
     word = _WORD.match(text, at)
     if word is not None:
         return _WORDS[word[0]], word.end()
     number = _NUMBER.match(text, at)
     if number is None:
         raise ExpressionError(f"No constant at character {at + 1} of '{text}'")
-    is_whole = number[1] is None and number[2] is None
-    return (int(number[0]) if is_whole else float(number[0])), number.end()
+    return _number(number[0]), number.end()
 
 
 def read_literals(text: str) -> list[Json]:
@@ -94,6 +100,14 @@ def _unescaped(quoted: str) -> str:
     """
     quote = quoted[0]
     return re.sub(rf"\\([\\{quote}])", r"\1", quoted[1:-1])
+
+
+def _number(text: str) -> Json:
+    """As in a document: whole numbers over 64 bits are floats, others must be finite."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise ExpressionError(f"'{text[:40]}' is not a number") from None
 
 
 def _skip(text: str, at: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from jsonpath_ng import jsonpath as tree
@@ -60,18 +61,26 @@ def _tree(text: str) -> Any:
 
 
 def _segments(node: Any, text: str, depth: int) -> list[Segment]:
-    match node:
-        case tree.Root() | tree.This():
-            return []
-        case tree.Child():
-            return _segments(node.left, text, depth) + _segments(node.right, text, depth)
-        case tree.Descendants():
-            first, *rest = _segments(node.right, text, depth)
-            if isinstance(first, Descend | Call):
-                raise ExpressionError(f"'..' needs a name, '*' or brackets after it in '{text}'")
-            return [*_segments(node.left, text, depth), Descend(first), *rest]
-        case _:
-            return [_segment(node, text, depth)]
+    """The tree leans to the left, as deep as the path is long: that side is gone down in a loop."""
+    found: list[list[Segment]] = []
+    while not isinstance(node, tree.Root | tree.This):
+        if isinstance(node, tree.Child):
+            found.append(_segments(node.right, text, depth))
+            node = node.left
+        elif isinstance(node, tree.Descendants):
+            found.append(_descend(_segments(node.right, text, depth), text))
+            node = node.left
+        else:
+            found.append([_segment(node, text, depth)])
+            break
+    return list(chain.from_iterable(reversed(found)))
+
+
+def _descend(below: list[Segment], text: str) -> list[Segment]:
+    first, *rest = below
+    if isinstance(first, Descend | Call):
+        raise ExpressionError(f"'..' needs a name, '*' or brackets after it in '{text}'")
+    return [Descend(first), *rest]
 
 
 def _segment(node: Any, text: str, depth: int) -> Segment:

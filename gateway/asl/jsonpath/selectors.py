@@ -33,6 +33,8 @@ from gateway.asl.scope import Json
 Selector: TypeAlias = Callable[[list[Json], Json], list[Json]]
 """(values so far, document) -> values found."""
 
+MOST_SEGMENTS = 256
+"""Segments of one path: no document is nested deeper."""
 MOST_FOUND = 100_000
 """Values that one path may find: ``$..*..*`` multiplies, and an input has 256 KB."""
 
@@ -54,6 +56,8 @@ def is_definite(segment: Segment) -> bool:
 
 def compile_segments(segments: tuple[Segment, ...], root: str = "$") -> tuple[Reader, bool]:
     """``(read, definite)`` of a whole path; ``read`` raises PathNotFound."""
+    if len(segments) > MOST_SEGMENTS:
+        raise ExpressionError(f"A path has at most {MOST_SEGMENTS} segments, not {len(segments)}")
     selectors: list[Selector] = []
     definite, place = True, root
     for number, segment in enumerate(segments):
