@@ -226,7 +226,7 @@ def _insist(call: Callable[[], Any], what: str, give_up: Callable[[], bool] = la
 
 
 def _may_pass(error: Exception) -> bool:
-    from botocore import exceptions  # noqa: PLC0415
+    from botocore import exceptions
 
     if not isinstance(error, exceptions.ClientError):
         return isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError)
@@ -251,9 +251,9 @@ def _cause(error: BaseException) -> str:
 
 def _client(read_seconds: float) -> Any:
     """A Step Functions client; unsigned where the environment has no credentials."""
-    import boto3  # noqa: PLC0415
-    from botocore import UNSIGNED  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
+    import boto3
+    from botocore import UNSIGNED
+    from botocore.config import Config
 
     session = boto3.Session()
     config = Config(

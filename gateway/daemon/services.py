@@ -7,7 +7,8 @@ store, the timers, the outbox) does not belong here.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,9 +74,25 @@ class Services:
                 stopping.start_soon(self._stop, name)
         fresh = [name for name in wanted if name not in self._running]
         for name in fresh:
-            running = self._running[name] = _Running(wanted[name])
-            self._nursery.start_soon(self._supervise, name, running)
+            self._start(name, wanted[name])
         return sorted({*obsolete, *fresh})
+
+    @asynccontextmanager
+    async def paused(self, names: Iterable[str]) -> AsyncIterator[None]:
+        """None of these runs inside the block; afterwards those that did are started anew."""
+        services = {name: self._running[name].service for name in names if name in self._running}
+        async with trio.open_nursery() as stopping:
+            for name in services:
+                stopping.start_soon(self._stop, name)
+        try:
+            yield
+        finally:
+            for name, service in services.items():
+                self._start(name, service)
+
+    def _start(self, name: str, service: Service) -> None:
+        running = self._running[name] = _Running(service)
+        self._nursery.start_soon(self._supervise, name, running)
 
     async def _stop(self, name: str) -> None:
         running = self._running[name]

@@ -17,7 +17,7 @@ import trio
 from gateway.workers.environment import Post, argv, environment
 from gateway.workers.process import Command, exit_words, run_process
 from gateway.workers.settings import WorkerSettings
-from gateway.workers.warden import Warden
+from gateway.workers.warden import Warden, open_warden
 
 HEALTHY_SECONDS = 60.0
 
@@ -47,14 +47,12 @@ class WorkerGroup:
         settings: WorkerSettings,
         post: Post,
         *,
-        warden: Warden,
         hurry: trio.Event,
         now: Callable[[], int],
         log: structlog.stdlib.BoundLogger,
     ) -> None:
         self._settings = settings
         self._post = post
-        self._warden = warden
         self._hurry = hurry
         self._now = now
         self._log = log
@@ -72,17 +70,17 @@ class WorkerGroup:
     async def run(self) -> None:
         """Keeps the processes running. Cancelled, it stops them within their grace (``hurry`` ends
         that at once) and returns when they have ended."""
-        async with trio.open_nursery() as nursery:
+        async with open_warden(self._log) as warden, trio.open_nursery() as nursery:
             for process in self.processes:
-                nursery.start_soon(self._keep, process)
+                nursery.start_soon(self._keep, process, warden)
 
-    async def _keep(self, process: ProcessStatus) -> None:
+    async def _keep(self, process: ProcessStatus, warden: Warden) -> None:
         log = self._log.bind(worker=process.name)
         failures = 0
         try:
             while True:
                 began = trio.current_time()
-                process.last_exit = await self._run_once(process, log)
+                process.last_exit = await self._run_once(process, warden, log)
                 healthy = trio.current_time() - began >= HEALTHY_SECONDS
                 failures = 1 if healthy else failures + 1
                 pause = self._pause(failures)
@@ -93,7 +91,9 @@ class WorkerGroup:
         finally:
             self._enter(process, "stopped")
 
-    async def _run_once(self, process: ProcessStatus, log: structlog.stdlib.BoundLogger) -> str:
+    async def _run_once(
+        self, process: ProcessStatus, warden: Warden, log: structlog.stdlib.BoundLogger
+    ) -> str:
         settings = self._settings
         command = Command(
             argv(settings),
@@ -102,7 +102,7 @@ class WorkerGroup:
             settings.stop_grace,
         )
         try:
-            async with run_process(command, self._warden, self._hurry, log) as running:
+            async with run_process(command, warden, self._hurry, log) as running:
                 self._enter(process, "running", running.pid)
                 log.info("worker started", pid=running.pid, restarts=process.restarts)
                 ended = exit_words(await running.wait())

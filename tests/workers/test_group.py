@@ -6,14 +6,11 @@ import os
 import signal
 import sys
 
-import pytest
-import structlog
 import trio
 
 from gateway.workers.environment import Post, argv, environment
 from gateway.workers.group import WorkerGroup
 from gateway.workers.settings import WorkerSettings
-from gateway.workers.warden import open_warden
 
 POST = Post(
     "arn:aws:states:us-east-1:123456789012:activity:pick", "http://127.0.0.1:1", "us-east-1"
@@ -65,17 +62,10 @@ def settings(code, **more):
     )
 
 
-def group(worker, log, warden, hurry=None):
+def group(worker, log, hurry=None):
     """A group that is not running yet."""
     hurry = trio.Event() if hurry is None else hurry
-    return WorkerGroup("picker", worker, POST, warden=warden, hurry=hurry, now=lambda: 7, log=log)
-
-
-@pytest.fixture
-async def warden():
-    """A warden that logs nothing."""
-    async with open_warden(structlog.get_logger()) as opened:
-        yield opened
+    return WorkerGroup("picker", worker, POST, hurry=hurry, now=lambda: 7, log=log)
 
 
 def alive(pid):
@@ -87,22 +77,22 @@ def alive(pid):
         return False
 
 
-async def test_it_is_given_its_post_and_its_output_is_logged(warden):
+async def test_it_is_given_its_post_and_its_output_is_logged():
     """Endpoint, region, credentials and ARN are in the environment; lines are logged by name."""
     names = "ACTIVITY_ARN AWS_ENDPOINT_URL_SFN AWS_REGION AWS_DEFAULT_REGION WORKER_NAME EXTRA"
     code = f"import os, time\nprint(*[os.environ[n] for n in '{names}'.split()])\ntime.sleep(60)"
     log = Log()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(group(settings(code, env={"EXTRA": "x"}), log, warden).run)
+        nursery.start_soon(group(settings(code, env={"EXTRA": "x"}), log).run)
         said = f"{POST.activity_arn} {POST.endpoint_url} us-east-1 us-east-1 picker-1 x"
         assert (await log.until(said))["worker"] == "picker-1"
         nursery.cancel_scope.cancel()
 
 
-async def test_a_process_that_ends_is_started_again_and_it_shows(warden):
+async def test_a_process_that_ends_is_started_again_and_it_shows():
     """Exit code, restarts and the present process are logged and in the status."""
     log = Log()
-    picker = group(settings("raise SystemExit(3)"), log, warden)
+    picker = group(settings("raise SystemExit(3)"), log)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(picker.run)
         ended = await log.until("worker ended", 2)
@@ -114,10 +104,10 @@ async def test_a_process_that_ends_is_started_again_and_it_shows(warden):
     assert picker.status()["state"] == "stopped"
 
 
-async def test_a_killed_process_is_replaced(warden):
+async def test_a_killed_process_is_replaced():
     """SIGKILL from outside is named, and a new process runs; the other one is left alone."""
     log = Log()
-    picker = group(settings(UNTIL_KILLED, processes=2), log, warden)
+    picker = group(settings(UNTIL_KILLED, processes=2), log)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(picker.run)
         await log.until("worker started", 2)
@@ -130,19 +120,19 @@ async def test_a_killed_process_is_replaced(warden):
         nursery.cancel_scope.cancel()
 
 
-async def test_a_program_that_is_missing_is_told_and_tried_again(warden):
+async def test_a_program_that_is_missing_is_told_and_tried_again():
     """A command that cannot be started says why and goes on being tried."""
     log = Log()
     worker = WorkerSettings.model_validate(
         {"activity": "a", "command": ["/no/such/program"], "restart": "10ms"}
     )
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(group(worker, log, warden).run)
+        nursery.start_soon(group(worker, log).run)
         assert "No such file" in (await log.until("worker ended", 2))["exit"]
         nursery.cancel_scope.cancel()
 
 
-async def test_cancelling_lets_a_worker_finish(warden):
+async def test_cancelling_lets_a_worker_finish():
     """SIGTERM first; what the worker says while it stops is still logged."""
     code = (
         "import signal, sys, time\n"
@@ -151,13 +141,13 @@ async def test_cancelling_lets_a_worker_finish(warden):
     )
     log = Log()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(group(settings(code), log, warden).run)
+        nursery.start_soon(group(settings(code), log).run)
         await log.until("up")
         nursery.cancel_scope.cancel()
     assert await log.until("finished")
 
 
-async def test_a_deaf_worker_and_its_children_are_killed_after_the_grace(warden):
+async def test_a_deaf_worker_and_its_children_are_killed_after_the_grace():
     """SIGKILL goes to the whole group: nothing of it is left."""
     code = (
         "import signal, subprocess, sys\nsignal.signal(15, signal.SIG_IGN)\n"
@@ -165,7 +155,7 @@ async def test_a_deaf_worker_and_its_children_are_killed_after_the_grace(warden)
         "while True: signal.pause()"
     )
     log = Log()
-    picker = group(settings(code, stop_grace="100ms"), log, warden)
+    picker = group(settings(code, stop_grace="100ms"), log)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(picker.run)
         pid = (await log.until("worker started"))["pid"]
@@ -176,12 +166,12 @@ async def test_a_deaf_worker_and_its_children_are_killed_after_the_grace(warden)
     await until(lambda: not alive(child))
 
 
-async def test_hurry_cuts_the_grace_short(warden):
+async def test_hurry_cuts_the_grace_short():
     """A second SIGTERM to the daemon leaves a worker no more time."""
     log, hurry = Log(), trio.Event()
     with trio.fail_after(20):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(group(settings(DEAF, stop_grace="1h"), log, warden, hurry).run)
+            nursery.start_soon(group(settings(DEAF, stop_grace="1h"), log, hurry).run)
             await log.until("up")
             nursery.cancel_scope.cancel()
             hurry.set()
@@ -190,13 +180,12 @@ async def test_hurry_cuts_the_grace_short(warden):
 async def test_workers_end_with_a_daemon_that_was_killed():
     """The warden stops them, with SIGKILL in the end, when nobody is left who could."""
     daemon = (
-        "import structlog, sys, trio\n"
+        "import trio\n"
         "from tests.workers.test_group import DEAF, group, settings, Log\n"
-        "from gateway.workers.warden import open_warden\n"
         "async def main():\n"
-        "    async with open_warden(structlog.get_logger()) as warden, trio.open_nursery() as n:\n"
+        "    async with trio.open_nursery() as n:\n"
         "        log = Log()\n"
-        "        n.start_soon(group(settings(DEAF, stop_grace='200ms'), log, warden).run)\n"
+        "        n.start_soon(group(settings(DEAF, stop_grace='200ms'), log).run)\n"
         "        await log.until('up')\n"
         "        print([v['pid'] for e, v in log.lines if e == 'worker started'][0], flush=True)\n"
         "        await trio.sleep_forever()\n"
@@ -212,9 +201,9 @@ async def test_workers_end_with_a_daemon_that_was_killed():
     await until(lambda: not alive(worker))
 
 
-async def test_the_pause_doubles_up_to_the_longest(warden):
+async def test_the_pause_doubles_up_to_the_longest():
     """1 s, 2 s, 4 s … and never more than ``restart_max``."""
-    picker = group(settings("", restart="1s", restart_max="10s"), Log(), warden)
+    picker = group(settings("", restart="1s", restart_max="10s"), Log())
     assert [picker._pause(n) for n in (1, 2, 3, 4, 5, 10_000)] == [1, 2, 4, 8, 10, 10]
 
 

@@ -1,0 +1,48 @@
+"""What ends the daemon, in one line that a person can act on, and its exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.errors import ApiError, ConfigError, Rejected, Unavailable
+from gateway.store.protocol import StoreClosed, StoreFull, StoreUnusable
+
+EXIT_FAILURE = 1
+EXIT_CONFIGURATION = 2
+"""Problems of the configuration, before the database is touched; systemd does not try again."""
+
+_EXPECTED = (
+    ApiError,
+    ConfigError,
+    Rejected,
+    StoreClosed,
+    StoreFull,
+    StoreUnusable,
+    Unavailable,
+)
+
+
+def fatal_lines(error: BaseException) -> list[str] | None:
+    """What to print for an error that was to be expected; None for a bug, which needs its trace."""
+    leaves = list(_leaves(error))
+    if not all(isinstance(leaf, _EXPECTED) for leaf in leaves):
+        return None
+    return list(dict.fromkeys(line for leaf in leaves for line in _lines(leaf)))
+
+
+def _lines(error: BaseException) -> list[str]:
+    match error:
+        case ConfigError():
+            return [str(problem) for problem in error.problems]
+        case StoreFull():
+            return ["the disk is full: make room where the database is, then start again"]
+        case _:
+            return [str(error)]
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves(one)
+    else:
+        yield error

@@ -1,0 +1,117 @@
+"""From the configuration's triggers to services: each is its source, feeding its trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import structlog
+import trio
+
+from gateway.config.load import Config
+from gateway.config.settings import TriggerSettings
+from gateway.daemon.services import Service
+from gateway.engine.engine import Engine
+from gateway.engine.metrics import Metrics
+from gateway.errors import ApiError
+from gateway.sources.protocol import Intake
+from gateway.sources.webhook_routes import WebhookRoutes
+from gateway.store.protocol import LetterRow
+from gateway.triggers.running import Running
+from gateway.triggers.trigger import Trigger
+
+_THREADS = 64
+"""Blocking calls of one source at a time."""
+
+
+class Report:
+    """What a source last said of itself (``Intake.report``)."""
+
+    def __init__(self, trigger: str, kind: str, metrics: Metrics) -> None:
+        self._trigger = trigger
+        self._metrics = metrics
+        self._said: dict[str, Any] = {"type": kind, "state": "starting"}
+
+    def __call__(self, state: str, **details: Any) -> None:
+        """Takes the place of what was said before."""
+        known = {name: value for name, value in details.items() if value is not None}
+        self._said = {"type": self._said["type"], "state": state, **known}
+        if "lag" in known:
+            self._metrics.lag(self._trigger, known["lag"])
+
+    def status(self) -> dict[str, Any]:
+        """For /healthz."""
+        return dict(self._said)
+
+
+class Intakes:
+    """Makes the services, and finds the trigger that a letter came from."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        metrics: Metrics,
+        running: Running,
+        webhooks: WebhookRoutes,
+        now: Callable[[], int],
+    ) -> None:
+        self._engine = engine
+        self._metrics = metrics
+        self._running = running
+        self._webhooks = webhooks
+        self._now = now
+        self._triggers: dict[str, Trigger] = {}
+
+    def services(self, config: Config) -> dict[str, Service]:
+        """A service for each trigger; letters are from now on retried through these triggers."""
+        triggers = config.settings.triggers
+        self._triggers = {name: self._trigger(config, name) for name in triggers}
+        region = config.settings.region
+        return {
+            name: self._service(settings, self._triggers[name], region)
+            for name, settings in triggers.items()
+        }
+
+    async def redeliver(self, letter: LetterRow) -> None:
+        """Take a letter's message through its trigger again; for ``Letters``."""
+        trigger = self._triggers.get(letter.origin)
+        if trigger is None:
+            raise ApiError(
+                "TriggerDoesNotExist",
+                f"The trigger {letter.origin!r} of this letter is not configured: "
+                "add it and reload, or drop the letter.",
+            )
+        await trigger.redeliver(letter)
+
+    def _trigger(self, config: Config, name: str) -> Trigger:
+        settings = config.settings.triggers[name]
+        return Trigger(
+            config.mappings[name],
+            settings.start,
+            engine=self._engine,
+            metrics=self._metrics,
+            running=self._running,
+            max_running=settings.max_running,
+            dead_letter=settings.dead_letter is not None,
+        )
+
+    def _service(self, settings: TriggerSettings, trigger: Trigger, region: str) -> Service:
+        report = Report(trigger.name, settings.source.type, self._metrics)
+        limiter = trio.CapacityLimiter(_THREADS)
+        intake = Intake(
+            trigger=trigger.name,
+            deliver=trigger.deliver,
+            concurrency=settings.concurrency,
+            room=trigger.room,
+            full=trigger.full,
+            positions=self._engine.store.positions,
+            report=report,
+            # A long poll must not hold up the end; what it brings then is delivered again.
+            in_thread=partial(trio.to_thread.run_sync, abandon_on_cancel=True, limiter=limiter),
+            now=self._now,
+            log=structlog.get_logger("source").bind(source=trigger.name),
+            region=region,
+            webhooks=self._webhooks,
+        )
+        return Service(settings, partial(settings.source.run, intake), report.status)

@@ -1,0 +1,42 @@
+"""The pump that forgets: executions whose ``keep`` is over, and machines that are being deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+import trio
+
+from gateway.engine.catalog import Catalog
+from gateway.store.protocol import Store, StoreFull
+
+EVERY_SECONDS = 60.0
+BATCH = 1_000
+"""Executions of one call; others commit in between."""
+
+
+async def sweep_forever(
+    store: Store,
+    catalog: Catalog,
+    now: Callable[[], int],
+    keep_seconds: Callable[[], float],
+    log: structlog.stdlib.BoundLogger,
+) -> None:
+    """Once a minute, until cancelled. A full disk is waited out."""
+    while True:
+        await trio.sleep(EVERY_SECONDS)
+        try:
+            swept = await _sweep(store, now() - int(keep_seconds() * 1_000))
+            await catalog.reap()
+        except StoreFull:
+            log.warning("nothing can be swept: the disk is full")
+            continue
+        if swept:
+            log.info("swept", executions=swept)
+
+
+async def _sweep(store: Store, before: int) -> int:
+    total = 0
+    while swept := await store.sweep(before, BATCH):
+        total += swept
+    return total

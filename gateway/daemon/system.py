@@ -1,0 +1,96 @@
+"""What the daemon is made of: built once from the configuration, reconfigured by reloads.
+
+Building and configuring live here; the order of starting and stopping is ``run.py``'s.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from gateway.config.load import Config
+from gateway.daemon.crew import local_url, worker_services
+from gateway.daemon.declare import declare
+from gateway.daemon.hooks import Hooks
+from gateway.daemon.intakes import Intakes
+from gateway.daemon.outlets import outlet_maker, sink_routes
+from gateway.daemon.services import Services
+from gateway.engine.catalog import Catalog
+from gateway.engine.engine import Engine
+from gateway.engine.letters import Letters
+from gateway.engine.metrics import Metrics
+from gateway.engine.outbox import Outbox
+from gateway.sinks.post import PostClient
+from gateway.store.protocol import Store
+from gateway.triggers.running import Running
+
+
+def now() -> int:
+    """Milliseconds since the epoch: the clock that every part is handed."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The engine and what it stands on."""
+
+    store: Store
+    catalog: Catalog
+    metrics: Metrics
+    outbox: Outbox
+    engine: Engine
+    running: Running
+
+
+async def build_core(config: Config, store: Store, metrics: Metrics, http: PostClient) -> Core:
+    """The core, with the machines, activities and sinks of the configuration."""
+    settings = config.settings
+    catalog = Catalog(store, now, region=settings.region, account=settings.account)
+    await catalog.load()
+    outbox = Outbox(store, outlet_maker(http, now, settings.region), now, metrics)
+    outbox.configure(sink_routes(config))
+    engine = Engine(store, catalog, outbox, now, metrics)
+    running = Running((await store.stats()).running_by_trigger)
+    engine.on_end.append(running.ended)
+    await declare(config, catalog, structlog.get_logger("daemon"))
+    return Core(store, catalog, metrics, outbox, engine, running)
+
+
+class Edge:
+    """What touches the outside and may be swapped: webhook listener, sources and workers."""
+
+    def __init__(
+        self, core: Core, listeners: trio.Nursery, services: trio.Nursery, hurry: trio.Event
+    ) -> None:
+        self._core = core
+        self._hurry = hurry
+        self._log = structlog.get_logger("daemon")
+        self.hooks = Hooks(listeners, self._log)
+        self.intakes = Intakes(core.engine, core.metrics, core.running, self.hooks.routes, now)
+        self.sources = Services("source", services, self._log)
+        self.workers = Services("worker", services, self._log)
+
+    def letters(self) -> Letters:
+        """What a person may do with letters."""
+        return Letters(
+            self._core.store,
+            now,
+            has_sink=self._core.outbox.has_sink,
+            wake=self._core.outbox.wake,
+            redeliver=self.intakes.redeliver,
+        )
+
+    async def configure(self, config: Config, api_url: str) -> list[str]:
+        """Start, stop and replace what the configuration says; returns what it was, in words.
+
+        Raises ConfigError, with nothing changed, where the webhooks cannot be listened for.
+        """
+        await self.hooks.bind(config.settings)
+        sources = await self.sources.configure(self.intakes.services(config))
+        catalog, url = self._core.catalog, local_url(api_url)
+        hands = worker_services(config, catalog, url, self._hurry, now)
+        workers = await self.workers.configure(hands)
+        return [f"source {name}" for name in sources] + [f"worker {name}" for name in workers]
