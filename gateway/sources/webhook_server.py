@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import trio
-from starlette.applications import Starlette
 from starlette.responses import Response
-from starlette.routing import Route as StarletteRoute
 from starlette.types import Receive, Scope, Send
 from structlog.stdlib import BoundLogger
 
 from gateway.errors import ConfigError, Problem
 from gateway.sources.webhook_request import ClientGone, Refusal, WebhookRequest
 from gateway.sources.webhook_routes import Found, NoMethod, NoPath, Route, WebhookRoutes
+
+if TYPE_CHECKING:
+    from hypercorn.config import Config
 
 _LINGER_SECONDS = 2.0
 """How long the rest of a refused request is read, so that its sender can see the answer."""
@@ -39,32 +41,30 @@ class WebhookServer:
         Cancel the sources first: their end waits for the requests in work. Raises ConfigError when
         it cannot listen there.
         """
-        from hypercorn.config import Config, Sockets
+        from hypercorn.config import Sockets
         from hypercorn.trio.run import worker_serve
         from hypercorn.utils import wrap_app
 
-        config = Config()
-        config.bind = [listen]
-        config.errorlog = None
-        config.include_server_header = False
-        config.keep_alive_timeout = self._idle_seconds
-        config.h11_max_incomplete_size = _HEADER_BYTES
-        # Bodies wait in the kernel's buffer, not in ours, until a handler reads them.
-        config.max_app_queue_size = 1
+        config = _protocol_settings(self._idle_seconds)
+        app: Any = _Front(self.routes, self._log)
+        served = wrap_app(app, config.wsgi_max_body_size, "asgi")
         sockets = Sockets([], [_listening(listen, config.backlog)], [])
-        app: Any = Starlette(
-            routes=[StarletteRoute("/{path:path}", endpoint=_Front(self.routes, self._log))]
-        )
         async with trio.open_nursery() as nursery:
-            urls = await nursery.start(
-                lambda task_status: worker_serve(
-                    wrap_app(app, config.wsgi_max_body_size, "asgi"),
-                    config,
-                    sockets=sockets,
-                    task_status=task_status,
-                )
-            )
-            task_status.started(urls[0])
+            [url] = await nursery.start(partial(worker_serve, served, config, sockets=sockets))
+            task_status.started(url)
+
+
+def _protocol_settings(idle_seconds: float) -> Config:
+    from hypercorn.config import Config
+
+    config = Config()
+    config.errorlog = None
+    config.include_server_header = False
+    config.keep_alive_timeout = idle_seconds
+    config.h11_max_incomplete_size = _HEADER_BYTES
+    # Bodies wait in the kernel's buffer, not in ours, until a handler reads them.
+    config.max_app_queue_size = 1
+    return config
 
 
 def _listening(listen: str, backlog: int) -> socket.socket:
@@ -85,6 +85,10 @@ class _Front:
         self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            # As ASGI has it, raising tells the server that start-up events and WebSockets are not
+            # for this application.
+            raise NotImplementedError(scope["type"])
         request = WebhookRequest(scope, receive)
 
         async def answer(response: Response) -> None:

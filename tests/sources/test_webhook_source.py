@@ -248,3 +248,30 @@ async def test_a_port_in_use_is_a_problem_with_a_remedy() -> None:
     async with open_rig() as rig:
         with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1:{rig.port}"):
             await rig.server.serve(f"127.0.0.1:{rig.port}")
+
+
+@pytest.mark.parametrize("target", [b"*", b"http://x/hooks/orders", b"/a/b/c", b"/%ff%00"])
+async def test_a_refused_request_lets_go_of_its_connection(target: bytes) -> None:
+    """Whatever the target is, a body that nobody wants is swallowed and the answer is 404."""
+    async with open_rig() as rig, rig.source(), await rig.open_stream() as stream:
+        head = b"OPTIONS " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        body = b"x" * 300_000
+        await stream.send_all(head + b"Content-Length: 300000\r\n\r\n" + body)
+        with trio.fail_after(10):
+            received = b"".join([data async for data in stream])
+        assert received.startswith(b"HTTP/1.1 404 ")
+
+
+async def test_a_websocket_is_not_served() -> None:
+    """An upgrade is refused and the listener goes on."""
+    async with open_rig() as rig, rig.source():
+        async with await rig.open_stream() as stream:
+            await stream.send_all(
+                b"GET /hooks/orders HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\n"
+                b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
+            with trio.fail_after(10):
+                received = await stream.receive_some()
+        assert received.startswith(b"HTTP/1.1 500 ")
+        assert (await rig.http.post("/hooks/orders", json={})).status_code == 202
