@@ -1,0 +1,1 @@
+"""Tests mirror the packages; tests/e2e starts the real daemon as a process."""

@@ -1,0 +1,143 @@
+"""What holds for every machine and every order of events: the fold, repeats, totality, ids."""
+
+from __future__ import annotations
+
+import orjson
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.asl import stimuli
+from gateway.asl.frame import Task, Timer
+from tests.asl.driver import Driver
+from tests.asl.machines import inputs, programs
+
+FINAL = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
+thorough = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def answer_at_random(draw, driver):
+    """Any effect that is outstanding may be the next to answer, in any way."""
+    keys = sorted(driver.execution.effects)
+    effect = driver.execution.effects[draw(st.sampled_from(keys))]
+    if isinstance(effect, Timer):
+        driver.at = max(driver.at, effect.due)
+        return stimuli.TimerFired(effect.number, effect.kind)
+    assert isinstance(effect, Task)
+    if effect.started_at is None:
+        return stimuli.HandOut(effect.number, "w", "aa")
+    return draw(
+        st.sampled_from(
+            [
+                stimuli.Succeed(effect.number, {"items": [1, 2], "a": None}),
+                stimuli.Succeed(effect.number, "text"),
+                stimuli.Fail(effect.number, "Custom", "because"),
+                stimuli.Return(effect.number, "aa"),
+            ]
+        )
+    )
+
+
+def play(data, driver, *, steps=60, budget=200):
+    """Drive an execution by random answers; yields each stimulus after it was given."""
+    driver.give(stimuli.Start(), budget)
+    yield stimuli.Start()
+    for _ in range(steps):
+        if driver.execution.status in FINAL:
+            return
+        stimulus = answer_at_random(data.draw, driver)
+        driver.give(stimulus, budget)
+        yield stimulus
+
+
+@thorough
+@given(programs(), inputs, st.data())
+def test_fold_equals_live(definition, given_input, data):
+    """Whatever happens, the history alone gives the live state, down to what is outstanding."""
+    driver = Driver(definition, given_input)
+    for _ in play(data, driver):
+        pass
+    assert driver.folded().dump() == driver.execution.dump()
+
+
+@thorough
+@given(programs(), inputs, st.data())
+def test_a_repeated_stimulus_changes_nothing(definition, given_input, data):
+    """An answer, hand-out or timer that comes twice counts once."""
+    driver = Driver(definition, given_input)
+    for stimulus in play(data, driver):
+        before = driver.execution.dump()
+        if isinstance(
+            stimulus, stimuli.HandOut | stimuli.Succeed | stimuli.Fail | stimuli.TimerFired
+        ):
+            assert driver.give(stimulus) == []
+            assert driver.execution.dump() == before
+
+
+@thorough
+@given(programs(), inputs, st.data())
+def test_ids_count_from_one_and_point_back(definition, given_input, data):
+    """Event ids are 1, 2, 3 …, and previousEventId is always an earlier event."""
+    driver = Driver(definition, given_input)
+    for _ in play(data, driver):
+        pass
+    events = driver.events()
+    assert [event["id"] for event in events] == list(range(1, len(events) + 1))
+    assert all(0 <= event["previousEventId"] < event["id"] for event in events)
+
+
+@thorough
+@given(programs(), inputs, st.data())
+def test_the_budget_changes_nothing_but_the_steps(definition, given_input, data):
+    """An execution that stops after every transition writes what one without a budget writes."""
+    one, many = Driver(definition, given_input), Driver(definition, given_input)
+    for stimulus in play(data, many, budget=1):
+        one.at = many.at
+        one.give(stimulus)
+    strip = [{k: v for k, v in event.items() if k != "timestamp"} for event in one.events()]
+    again = [{k: v for k, v in event.items() if k != "timestamp"} for event in many.events()]
+    assert [e["type"] for e in strip] == [e["type"] for e in again]
+    assert one.execution.status == many.execution.status
+
+
+@thorough
+@given(programs(), inputs, st.data())
+def test_an_end_leaves_nothing_outstanding(definition, given_input, data):
+    """When an execution has ended, no timer and no task of it is left."""
+    driver = Driver(definition, given_input)
+    for _ in play(data, driver):
+        pass
+    if driver.execution.status not in FINAL:
+        driver.give(stimuli.Stop("enough", None))
+    assert driver.execution.effects == {}
+    assert not driver.execution.ready
+
+
+@thorough
+@given(st.permutations(range(4)), st.booleans())
+def test_the_order_of_answers_does_not_change_a_join(order, as_map):
+    """A join's result is in the order of branches or items, whoever answers first."""
+    work = {
+        "StartAt": "T",
+        "States": {
+            "T": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:us-east-1:123456789012:activity:w",
+                "End": True,
+            }
+        },
+    }
+    state = (
+        {"Type": "Map", "ItemProcessor": work, "End": True}
+        if as_map
+        else {"Type": "Parallel", "Branches": [work] * 4, "End": True}
+    )
+    driver = Driver({"StartAt": "J", "States": {"J": state}}, [0, 1, 2, 3])
+    driver.give(stimuli.Start())
+    tasks = [e for e in driver.execution.effects.values() if isinstance(e, Task)]
+    for task in tasks:
+        driver.give(stimuli.HandOut(task.number, None, "aa"))
+    for place in order:
+        driver.give(stimuli.Succeed(tasks[place].number, {"place": place}))
+    assert driver.execution.status == "SUCCEEDED"
+    assert driver.execution.output == [{"place": i} for i in range(4)]
+    orjson.dumps(driver.events())
