@@ -21,7 +21,7 @@ _RENEW = """UPDATE timers SET due = max(due, ? + interval)
 _ENDED = """SELECT id FROM executions WHERE stop_at < ?
     AND NOT EXISTS (SELECT 1 FROM notifications WHERE execution = executions.id)
     ORDER BY stop_at, id LIMIT ?"""
-_MARK = """INSERT INTO marks SELECT '{table}', max(id) FROM {table} WHERE TRUE HAVING max(id) > 0
+_MARK = """INSERT INTO marks SELECT '{table}', id FROM {table} WHERE TRUE ORDER BY id DESC LIMIT 1
     ON CONFLICT DO UPDATE SET value = max(value, excluded.value)"""
 _UNNEEDED_REVISIONS = """DELETE FROM revisions
     WHERE NOT EXISTS (SELECT 1 FROM machines WHERE arn = revisions.machine_arn)

@@ -1,0 +1,62 @@
+"""What pumps and listings ask often walks an index in its order, however large the table is."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from gateway.store.protocol import ExecutionFilter, Page
+from gateway.store.sqlite import listing, open_sqlite, queries, upkeep
+
+
+class Recorder:
+    """A connection that also remembers how each of its queries is carried out."""
+
+    def __init__(self, connection):
+        self._connection = connection
+        self.plans: list[str] = []
+
+    def execute(self, sql, parameters=()):
+        """Run it, and remember its plan."""
+        rows = self._connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()
+        self.plans += [row[3] for row in rows]
+        return self._connection.execute(sql, parameters)
+
+
+FILTERS = [
+    ExecutionFilter(machine, status) for machine, status in product([None, "m"], [None, "FAILED"])
+]
+CASES = {
+    "timers": lambda c: queries.timers(c, 1, 1),
+    "notifications": lambda c: queries.next_notification(c, "ops"),
+    "letters": lambda c: queries.letters(c, None, Page(1, "1.a")),
+    "letters of one": lambda c: queries.letters(c, "orders", Page(1)),
+    "history": lambda c: queries.history(c, 1, 0),
+    "names": lambda c: queries.names(c, "m", ["a", "b"]),
+    "ids": lambda c: queries.last(c, "executions"),
+    "stats": queries.stats,
+    "sweep": lambda c: c.execute(upkeep._ENDED, (1, 1)),
+    **{
+        f"executions {number} {after}": lambda c, w=which, a=after: listing.executions(
+            c, w, Page(1, a)
+        )
+        for number, which in enumerate(FILTERS)
+        for after in (None, "1.1")
+    },
+}
+
+
+@pytest.mark.parametrize("query", CASES.values(), ids=CASES.keys())
+async def test_a_frequent_query_neither_scans_nor_sorts(path, query):
+    """No whole table is read and nothing is sorted."""
+    async with open_sqlite(path) as store:
+
+        def plans(connection):
+            recorder = Recorder(connection)
+            query(recorder)
+            return recorder.plans
+
+        for plan in await store._read(plans):
+            assert "TEMP B-TREE" not in plan
+            assert not plan.startswith("SCAN") or "INDEX" in plan, plan
