@@ -66,12 +66,15 @@ class Run:
         """The document as JSON text; made once in a step for the same object."""
         known = self._texts.get(id(value))
         if known is None:
-            known = self._texts[id(value)] = (value, orjson.dumps(value))
+            try:
+                known = self._texts[id(value)] = (value, orjson.dumps(value))
+            except TypeError as error:
+                raise StateError("States.Runtime", str(error), located=True) from None
         return known[1]
 
     def checked(self, value: Json, what: str) -> Json:
-        """The document, unless it is over the limit of 256 KiB."""
-        if isinstance(value, dict | list | str) and len(self.dumps(value)) > MAX_DOCUMENT_BYTES:
+        """The document, unless it is over the limit of 256 KiB or cannot be written as JSON."""
+        if len(self.dumps(value)) > MAX_DOCUMENT_BYTES:
             raise StateError(
                 "States.DataLimitExceeded",
                 f"The {what} with a size exceeding the maximum number of bytes service limit.",

@@ -15,6 +15,7 @@ import structlog
 import trio
 
 from gateway.asl import events, stimuli
+from gateway.asl.documents import read_document
 from gateway.asl.execution import Execution
 from gateway.asl.resources import ACTIVITY, family
 from gateway.engine.activities import ActivityQueues, ActivityTask
@@ -208,8 +209,8 @@ class Engine:
         """SendTaskSuccess. Raises ApiError InvalidToken, TaskTimedOut, InvalidOutput."""
         named = _named(token)
         try:
-            value = orjson.loads(output)
-        except orjson.JSONDecodeError as error:
+            value = read_document(output)
+        except ValueError as error:
             raise ApiError("InvalidOutput", f"Invalid Output: '{error}'") from None
         await self._answer(named, stimuli.Succeed(named.number, value, named.hash))
 

@@ -48,12 +48,12 @@ class _JaywayParser(ExtendedJsonPathParser):
 
 def parse(text: str, depth: int = 0) -> tuple[Segment, ...]:
     """The segments after ``$`` (or ``@``). ExpressionError: what is wrong and where."""
+    return tuple(_segments(_tree(text, depth), text, depth))
+
+
+def _tree(text: str, depth: int) -> Any:
     if depth > MOST_NESTED:
         raise ExpressionError(f"Filters are nested more than {MOST_NESTED} deep in '{text}'")
-    return tuple(_segments(_tree(text), text, depth))
-
-
-def _tree(text: str) -> Any:
     try:
         return _JaywayParser(lexer_class=JaywayLexer).parse(text)
     except JSONPathError as error:
@@ -101,8 +101,8 @@ def _segment(node: Any, text: str, depth: int) -> Segment:
             raise ExpressionError(f"'{text}' uses JSONPath that Jayway does not know")
 
 
-def _arguments(text: str, depth: int) -> list[Operand]:
-    found: list[Operand] = []
+def _arguments(text: str, depth: int) -> list[Literal | Query]:
+    found: list[Literal | Query] = []
     while text.strip():
         end = span(text, 0, frozenset(","))
         found.append(_argument(text[:end].strip(), depth))
@@ -110,9 +110,9 @@ def _arguments(text: str, depth: int) -> list[Operand]:
     return found
 
 
-def _argument(text: str, depth: int) -> Operand:
+def _argument(text: str, depth: int) -> Literal | Query:
     if text.startswith(("$", "@")):
-        return _operand(QueryText(text), depth)
+        return _query(text, depth)
     value, end = read_literal(text, 0)
     if end != len(text):
         raise ExpressionError(f"'{text}' is not a constant")
@@ -126,14 +126,12 @@ def _test(node: Any, depth: int) -> Test:
         case filter_tree.Or():
             return AnyOf(tuple(_test(each, depth) for each in node.operands))
         case filter_tree.Expression(op=None):
-            return _truth(_only_field(node.target), depth)
+            return _truth(_left(node), depth)
         case filter_tree.Expression(op="!"):
-            return Not(_truth(_only_field(node.target), depth))
-        case filter_tree.Expression():
-            left = _operand(_only_field(node.target), depth)
-            return Compare(left, node.op, _operand(node.value, depth))
+            return Not(_truth(_left(node), depth))
         case _:
-            raise ExpressionError(f"'{node}' is not a condition")
+            left, right = _operand(_left(node), depth), _operand(node.value, depth)
+            return Compare(left, node.op, right)
 
 
 def _all_of(nodes: list[Any], depth: int) -> Test:
@@ -141,19 +139,16 @@ def _all_of(nodes: list[Any], depth: int) -> Test:
     return tests[0] if len(tests) == 1 else AllOf(tests)
 
 
-def _only_field(target: Any) -> Any:
-    """The operand that the lexer handed over as the one name of a path."""
-    if isinstance(target, tree.Fields) and len(target.fields) == 1:
-        return target.fields[0]
-    raise ExpressionError(f"'{target}' is not an operand")
+def _left(expression: Any) -> Any:
+    """The left operand, which the lexer handed over as the one name of a path."""
+    return expression.target.fields[0]
 
 
 def _truth(operand: Any, depth: int) -> Test:
     """An operand that stands alone: a path that exists, or a negated group."""
     if isinstance(operand, NegatedText):
-        (group,) = parse(f"$[?{operand.text}]", depth + 1)
-        if isinstance(group, Filter):
-            return Not(group.test)
+        group = _tree(f"$[?{operand.text}]", depth + 1).right
+        return Not(_all_of(group.expressions, depth + 1))
     query = _operand(operand, depth)
     if not isinstance(query, Query):
         raise ExpressionError("A constant alone is not a condition")
@@ -165,6 +160,10 @@ def _operand(operand: Any, depth: int) -> Operand:
         case Literal() | Regex():
             return operand
         case QueryText(text):
-            return Query(text.startswith("@"), parse(text, depth + 1))
+            return _query(text, depth)
         case _:
             raise ExpressionError(f"'{operand}' is not an operand")
+
+
+def _query(text: str, depth: int) -> Query:
+    return Query(text.startswith("@"), parse(text, depth + 1))

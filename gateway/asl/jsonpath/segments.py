@@ -54,7 +54,7 @@ class Call:
     """``.length()``: a function over what the path found so far."""
 
     name: str
-    arguments: tuple[Operand, ...] = ()
+    arguments: tuple[Literal | Query, ...] = ()
 
 
 Segment: TypeAlias = Names | Indices | Slice | Wildcard | Filter | Descend | Call

@@ -21,9 +21,7 @@ from gateway.asl.jsonpath.segments import (
     Indices,
     Literal,
     Names,
-    Operand,
     Query,
-    Regex,
     Segment,
     Slice,
     Wildcard,
@@ -43,17 +41,6 @@ class PathNotFound(LookupError):
     """A definite path leads nowhere; the text is Jayway's."""
 
 
-def is_definite(segment: Segment) -> bool:
-    """It selects at most one value."""
-    match segment:
-        case Names(several) | Indices(several):
-            return len(several) == 1
-        case Call():
-            return True
-        case Slice() | Wildcard() | Filter() | Descend():
-            return False
-
-
 def compile_segments(segments: tuple[Segment, ...], root: str = "$") -> tuple[Reader, bool]:
     """``(read, definite)`` of a whole path; ``read`` raises PathNotFound."""
     if len(segments) > MOST_SEGMENTS:
@@ -66,9 +53,17 @@ def compile_segments(segments: tuple[Segment, ...], root: str = "$") -> tuple[Re
             selectors.append(_merge(segment.names))
         else:
             selectors.append(_selector(segment, place if definite else None, last=last))
-            definite = isinstance(segment, Call) or (definite and is_definite(segment))
+            definite = isinstance(segment, Call) or (definite and _is_single(segment))
         place += _shown(segment)
     return _reader(selectors, definite, place), definite
+
+
+def _is_single(segment: Segment) -> bool:
+    match segment:
+        case Names((_,)) | Indices((_,)):
+            return True
+        case _:
+            return False
 
 
 def _reader(selectors: list[Selector], definite: bool, place: str) -> Reader:
@@ -202,7 +197,7 @@ def _call(call: Call, *, one: bool) -> Selector:
     function, takes_arguments = FUNCTIONS[call.name]
     if call.arguments and not takes_arguments:
         raise ExpressionError(f"The function '{call.name}' takes no arguments")
-    arguments = [_operand(each) for each in call.arguments]
+    arguments = [_argument(each) for each in call.arguments]
 
     def select(values: list[Json], document: Json) -> list[Json]:
         if one and not values:
@@ -216,14 +211,10 @@ def _call(call: Call, *, one: bool) -> Selector:
     return select
 
 
-def _operand(operand: Operand) -> Reader:
-    match operand:
-        case Literal(value):
-            return lambda _element, _document: value
-        case Query():
-            return _query(operand)
-        case Regex():
-            raise ExpressionError("A function takes no pattern")
+def _argument(argument: Literal | Query) -> Reader:
+    if isinstance(argument, Query):
+        return _query(argument)
+    return lambda _element, _document: argument.value
 
 
 def _query(query: Query) -> Reader:

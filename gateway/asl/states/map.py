@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 INLINE_CONCURRENCY: Final = 40
 """AWS runs at most this many iterations of an inline Map at a time."""
+_WHAT: Final = "Map state has a document"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class Map(State):
         if not isinstance(items, list):
             raise StateError("States.Runtime", _not_a_list(items), located=True)
         concurrency = min(wanted or INLINE_CONCURRENCY, INLINE_CONCURRENCY)
-        given = SAME if items is frame.data else items
+        given = SAME if items is frame.data else run.checked(items, _WHAT)
         run.emit(r.MapStarted(frame.id, given, len(items), concurrency))
 
     def joined(self, run: Run, frame: Frame) -> None:
@@ -64,7 +65,7 @@ class Map(State):
         item = {"Index": index, "Value": value}
         data = flow.effective_input(run, frame, self)
         scope = Scope(data, lambda: context_object(run.execution, frame, item), run.random)
-        return self.item_selector(scope)
+        return run.checked(self.item_selector(scope), _WHAT)
 
 
 def _not_a_list(value: Json) -> str:

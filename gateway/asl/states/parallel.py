@@ -24,7 +24,7 @@ class Parallel(State):
 
     def start(self, run: Run, frame: Frame, input: Json) -> None:  # noqa: A002
         """Begin every branch."""
-        given = SAME if input is frame.data else input
+        given = SAME if input is frame.data else run.checked(input, "Parallel state has an input")
         run.emit(r.ParallelStarted(frame.id, run.number(), len(self.programs), given))
 
     def joined(self, run: Run, frame: Frame) -> None:
