@@ -470,7 +470,7 @@ class Store(Protocol):
     async def sweep(self, before: int, limit: int) -> int:
         """Delete up to ``limit`` executions that ended before ``before`` with all that is theirs
         (history, documents), then revisions of which no execution and no machine is left; returns
-        how many executions went. Ones with notifications outstanding stay."""
+        how many executions went. Ones with notifications outstanding stay. Raises StoreFull."""
         ...
 
     async def backup(self, path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 
 import pytest
@@ -9,7 +10,7 @@ import trio
 from store_rows import execution, inserts
 
 from gateway.errors import Rejected
-from gateway.store.protocol import DocumentRow, ExecutionFilter, Page
+from gateway.store.protocol import DocumentRow, ExecutionFilter, Page, StoreFull
 from gateway.store.sqlite import open_sqlite, upkeep
 
 
@@ -62,6 +63,21 @@ async def test_a_backup_that_cannot_be_written_says_why(path, tmp_path):
     async with open_sqlite(path) as store:
         with pytest.raises(Rejected, match="No such file or directory"):
             await store.backup(str(tmp_path / "missing" / "copy.db"))
+
+
+async def test_upkeep_on_a_full_disk_is_told_and_got_over(path):
+    """Work beside the units that finds no room raises StoreFull, and the store goes on."""
+
+    def full(_connection):
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    async with open_sqlite(path) as store:
+        await store.commit(inserts(execution(1, status="FAILED", stop_at=1)))
+        with pytest.raises(StoreFull):
+            await store._writer.do(full)
+        assert await store.sweep(9, 9) == 1
 
 
 async def test_swept_space_is_given_back(path, monkeypatch):

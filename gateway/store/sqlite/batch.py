@@ -6,7 +6,8 @@ No threads here: ``writer.py`` says which units, this file writes them.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
@@ -31,23 +32,29 @@ _MISTAKES = (
 
 
 def write_batch(connection: sqlite3.Connection, units: Sequence[Unit]) -> Failures:
-    """Write the units in one transaction, and those that are durable now are the ones not returned.
+    """Write the units in one transaction; those that it does not return are durable then.
 
-    Raises sqlite3.Error when the disk has failed; the connection must not be used any more then.
+    Raises StoreFull when none of them is, and sqlite3.Error when the disk has failed.
     """
-    try:
+    with full_disk_told(connection):
         try:
             _write_together(connection, units)
         except _MISTAKES:
             connection.rollback()
             return _write_apart(connection, units)
+    return {}
+
+
+@contextmanager
+def full_disk_told(connection: sqlite3.Connection) -> Iterator[None]:
+    """Take the transaction back and raise StoreFull where SQLite finds no room for it."""
+    try:
+        yield
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
             raise
         connection.rollback()
-        full = StoreFull("the disk is full: nothing can be written to the database")
-        return dict.fromkeys(range(len(units)), full)
-    return {}
+        raise StoreFull("the disk is full: nothing can be written to the database") from error
 
 
 def _write_together(connection: sqlite3.Connection, units: Sequence[Unit]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -105,6 +106,8 @@ def _connect(path: str) -> tuple[sqlite3.Connection, list[sqlite3.Connection]]:
     try:
         _make_private(path)
         writing = _open(path, "rw", _WRITER_SETTINGS, opened)
+        if writing.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            raise OSError(errno.EOPNOTSUPP, "this file system cannot share memory (SQLite's WAL)")
         migrate(writing, path)
         return writing, [_open(path, "ro", _READER_SETTINGS, opened) for _ in range(READERS)]
     except BaseException as error:

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from itertools import islice, takewhile
 from queue import Empty, SimpleQueue
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import outcome
 import trio
 
-from gateway.store.protocol import StoreClosed, Unit
-from gateway.store.sqlite.batch import write_batch
+from gateway.store.protocol import StoreClosed, StoreFull, Unit
+from gateway.store.sqlite.batch import full_disk_told, write_batch
 
 OnCommit: TypeAlias = Callable[[int, float], None]
 """Called on the writer's thread after each transaction: how many units, in how many seconds."""
@@ -38,7 +38,8 @@ class _Job:
     task: trio.lowlevel.Task
 
 
-_Settled: TypeAlias = list[tuple[_Job, "outcome.Value[Any] | outcome.Error"]]
+_Result: TypeAlias = "outcome.Value[Any] | outcome.Error"
+_Settled: TypeAlias = list[tuple[_Job, _Result]]
 
 
 class Writer:
@@ -110,15 +111,31 @@ class Writer:
         """Do the first chore, or the units up to the next one."""
         chore = pending[0].work
         if callable(chore):
-            return [(pending[0], outcome.Value(chore(self._connection)))]
+            return [(pending[0], self._do(chore))]
         jobs = list(takewhile(lambda job: not callable(job.work), islice(pending, BATCH_UNITS)))
         begun = perf_counter()
-        failures = write_batch(self._connection, [job.work for job in jobs])  # type: ignore[misc]
+        results = self._commit([cast(Unit, job.work) for job in jobs])
         if self._on_commit is not None:
-            self._on_commit(len(jobs) - len(failures), perf_counter() - begun)
+            written = sum(isinstance(result, outcome.Value) for result in results)
+            self._on_commit(written, perf_counter() - begun)
+        return list(zip(jobs, results, strict=True))
+
+    def _do(self, chore: Chore) -> _Result:
+        try:
+            with full_disk_told(self._connection):
+                return outcome.Value(chore(self._connection))
+        except StoreFull as error:
+            return outcome.Error(error)
+
+    def _commit(self, units: list[Unit]) -> list[_Result]:
+        try:
+            failures = write_batch(self._connection, units)
+        except StoreFull as error:
+            # One exception each: those who catch one add their own traceback to it.
+            return [outcome.Error(StoreFull(*error.args)) for _ in units]
         return [
-            (job, outcome.Error(failures[place]) if place in failures else outcome.Value(None))
-            for place, job in enumerate(jobs)
+            outcome.Error(failures[place]) if place in failures else outcome.Value(None)
+            for place in range(len(units))
         ]
 
     # --------------------------------------------------------------- in trio's thread
