@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from botocore.model import ListShape, Shape, StructureShape
+if TYPE_CHECKING:
+    from botocore.model import Shape
 
 Json: TypeAlias = Any
 Serialise: TypeAlias = Callable[[Json], Json]
@@ -25,12 +26,14 @@ def _as_it_is(value: Json) -> Json:
 
 
 def _compile(shape: Shape | None) -> Serialise | None:
-    match shape:
-        case StructureShape():
+    if shape is None:
+        return None
+    match shape.type_name:
+        case "structure":
             return _structure(shape)
-        case ListShape():
+        case "list":
             return _list(_compile(shape.member))
-        case Shape(type_name="timestamp"):
+        case "timestamp":
             return _seconds
         case _:
             return None
@@ -40,7 +43,7 @@ def _seconds(milliseconds: int) -> float:
     return milliseconds / 1000
 
 
-def _structure(shape: StructureShape) -> Serialise | None:
+def _structure(shape: Shape) -> Serialise | None:
     compiled = ((name, _compile(member)) for name, member in shape.members.items())
     members = [(name, convert) for name, convert in compiled if convert is not None]
     if not members:

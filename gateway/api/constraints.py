@@ -7,12 +7,14 @@ constraints are all collected.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import regex
-from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from gateway.errors import ApiError
+
+if TYPE_CHECKING:
+    from botocore.model import Shape
 
 Json: TypeAlias = Any
 
@@ -49,20 +51,20 @@ def violations(shape: Shape | None, value: Json, path: str) -> Iterator[str]:
         return
     _check_type(shape, value, path)
     yield from _own(shape, value, path)
-    match shape:
-        case StructureShape():
+    match shape.type_name:
+        case "structure":
             yield from _members(shape, value, path)
-        case ListShape():
+        case "list":
             for number, item in enumerate(value, 1):
                 yield from violations(shape.member, item, f"{path}.{number}.member")
-        case MapShape():
+        case "map":
             for key, item in value.items():
                 yield from violations(shape.value, item, f"{path}.{key}.member")
         case _:
             pass
 
 
-def _members(shape: StructureShape, value: dict[str, Json], path: str) -> Iterator[str]:
+def _members(shape: Shape, value: dict[str, Json], path: str) -> Iterator[str]:
     for name, member in shape.members.items():
         place = f"{path}.{name}" if path else name
         if value.get(name) is not None:

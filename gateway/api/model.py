@@ -7,14 +7,14 @@ only what the operation does. Stategate's own operations are described in the sa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias
-
-from botocore.loaders import create_loader
-from botocore.model import OperationModel, ServiceModel
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from gateway.api.answers import Serialise, serialiser
 from gateway.api.constraints import violations
 from gateway.errors import ApiError
+
+if TYPE_CHECKING:
+    from botocore.model import OperationModel
 
 Json: TypeAlias = Any
 Request: TypeAlias = dict[str, Json]
@@ -29,6 +29,8 @@ class Model:
     """Checks requests and serialises answers by the shapes of one service."""
 
     def __init__(self, description: Mapping[str, Json]) -> None:
+        from botocore.model import ServiceModel
+
         self._service = ServiceModel(description)
         self.operation_names: Final = frozenset(self._service.operation_names)
         self._operations: dict[str, OperationModel] = {}
@@ -73,4 +75,6 @@ class Model:
 
 def step_functions_model() -> Model:
     """The model of AWS Step Functions that botocore ships; reading it takes about 20 ms."""
+    from botocore.loaders import create_loader
+
     return Model(create_loader().load_service_model(_STEP_FUNCTIONS, "service-2"))

@@ -20,14 +20,23 @@ from gateway.errors import ConfigError, Problem
 
 _BACKLOG: Final = 1024
 _HEADER_BYTES_MAX: Final = 32_768
-_IDLE_SECONDS: Final = 30.0
-"""A connection that has not sent a whole header by then is closed; so is one that is idle."""
+IDLE_SECONDS: Final = 30.0
 
 
 class Server:
     """Serves one daemon's API."""
 
-    def __init__(self, protocol: Protocol, health: HealthPage, metrics: MetricsPage) -> None:
+    def __init__(
+        self,
+        protocol: Protocol,
+        health: HealthPage,
+        metrics: MetricsPage,
+        *,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
+        """``idle_seconds``: a connection that has not sent a whole header by then is closed; so is
+        one on which nothing happens between requests."""
+        self._idle_seconds = idle_seconds
         self._protocol = protocol
         self._app: ASGIApp = Bounded(
             Starlette(
@@ -63,7 +72,7 @@ class Server:
                 partial(
                     serve,
                     self._app,  # type: ignore[arg-type]  # hypercorn has types of its own for ASGI
-                    _settings(listener, grace_seconds),
+                    _settings(listener, grace_seconds, self._idle_seconds),
                     shutdown_trigger=until_stopping,
                     mode="asgi",
                 )
@@ -85,7 +94,7 @@ def listen(address: str) -> socket.socket:
         raise ConfigError([Problem("api.listen", reason)]) from error
 
 
-def _settings(listener: socket.socket, grace_seconds: float) -> Any:
+def _settings(listener: socket.socket, grace_seconds: float, idle_seconds: float) -> Any:
     from hypercorn.config import Config
 
     config = Config()
@@ -96,7 +105,7 @@ def _settings(listener: socket.socket, grace_seconds: float) -> Any:
     config.graceful_timeout = grace_seconds
     config.include_server_header = False
     config.h11_max_incomplete_size = _HEADER_BYTES_MAX
-    config.keep_alive_timeout = _IDLE_SECONDS
+    config.keep_alive_timeout = idle_seconds
     # Bodies wait in the kernel's buffer, not in ours, until they are read.
     config.max_app_queue_size = 1
     return config

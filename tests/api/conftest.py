@@ -158,7 +158,8 @@ async def api(nursery):
         )
         services = [step_functions(engine), stategate(store, Executions(engine), letters, health)]
         protocol = Protocol(map(strict, services), structlog.get_logger())
-        server = Server(protocol, HealthPage(health), MetricsPage(metrics, store, clock))
+        pages = HealthPage(health), MetricsPage(metrics, store, clock)
+        server = Server(protocol, *pages, idle_seconds=1.0)
 
         async def serve(task_status):
             await server.serve(

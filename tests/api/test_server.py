@@ -73,6 +73,15 @@ async def test_a_header_that_is_too_large_is_refused(api):
     assert answer.status_code == 431
 
 
+async def test_a_header_that_never_ends_is_cut_off(api):
+    """A client that sends half a request line holds a connection for a bounded time only."""
+    connection = await trio.open_tcp_stream("127.0.0.1", int(api.url.rpartition(":")[2]))
+    await connection.send_all(b"POST / HT")
+    with trio.fail_after(5):
+        assert b"".join([data async for data in connection]) == b""
+    await connection.aclose()
+
+
 async def test_work_in_progress_ends_before_the_server_does(api):
     """Stopping closes the listener and idle connections, and returns."""
     async with httpx.AsyncClient() as http:
