@@ -12,6 +12,7 @@ _FETCH_WAIT_MS = 100
 """How long a broker holds a fetch that finds nothing. Short, because a partition that is resumed
 must wait for the fetch of its neighbours on the same broker to come back."""
 _REQUEST_TIMEOUT_MS = 15_000
+_RETRY_MS = 250
 _METADATA_AGE_MS = 60_000
 _HEARTBEATS_IN_SESSION = 3
 
@@ -33,6 +34,7 @@ def consumer_settings(source: KafkaSource) -> dict[str, Any]:
         "max_partition_fetch_bytes": source.fetch_bytes,
         "fetch_max_wait_ms": _FETCH_WAIT_MS,
         "request_timeout_ms": max(_REQUEST_TIMEOUT_MS, session_ms + 5_000),
+        "retry_backoff_ms": _RETRY_MS,
         "metadata_max_age_ms": _METADATA_AGE_MS,
         "session_timeout_ms": session_ms,
         "heartbeat_interval_ms": session_ms // _HEARTBEATS_IN_SESSION,

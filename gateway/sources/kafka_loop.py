@@ -20,7 +20,12 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 
 from gateway.errors import Unavailable
 from gateway.sources.kafka import KafkaSource
@@ -42,7 +47,7 @@ UPKEEP_SECONDS = 1.0
 """Between two commits to the broker, and between two looks for a topic that is missing."""
 UPKEEPS_PER_LOOK = 5
 """Upkeeps between two looks at the ends of the partitions, which show as well if brokers answer."""
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 3.0
 RELEASE_SECONDS = 4.0
 """What a rebalance waits for work in flight; below the shortest usual session timeout of 6 s."""
 COMMIT_SECONDS = 1.0
@@ -178,7 +183,12 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
                     await self._consumer.stop()
 
     async def _serve(self) -> None:
-        await self._consumer.start()
+        try:
+            await self._consumer.start()
+        except KafkaConnectionError as error:
+            brokers = ", ".join(self._settings.brokers)
+            reason = f"no broker could be reached and logged in to at {brokers}"
+            raise Unavailable(reason) from error
         self._subscribe()
         await _race(self._read(), self._upkeep())
 
@@ -257,20 +267,26 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
                 self._post(OutOfRange(Partition(*partition), lost[partition], offset))
 
     async def _upkeep(self) -> None:
+        """Commit, and look how the cluster is: now and then, or each time if something is wrong."""
+        wrong = False
         for tick in itertools.count():
             await asyncio.sleep(UPKEEP_SECONDS)
             await self._commit()
-            missing = tuple(sorted(set(self._settings.topics) - self._consumer.subscription()))
-            if missing:
-                self._subscribe()
-            if missing or tick % UPKEEPS_PER_LOOK == 0:
-                self._post(await self._look(missing))
+            if wrong or tick % UPKEEPS_PER_LOOK == 0:
+                health = await self._look()
+                wrong = bool(health.missing or health.away)
+                self._post(health)
 
-    async def _look(self, missing: tuple[str, ...]) -> Health:
+    async def _look(self) -> Health:
+        missing = tuple(sorted(set(self._settings.topics) - self._consumer.subscription()))
+        if missing:
+            self._subscribe()
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
-        except (KafkaError, TimeoutError) as error:
+        except TimeoutError:
+            return Health({}, missing, away=f"none within {LOOK_SECONDS:g} s")
+        except KafkaError as error:
             return Health({}, missing, away=_reason(error))
         return Health({Partition(*p): end for p, end in ends.items()}, missing, away=None)
 

@@ -77,7 +77,7 @@ class Status:
         state = "backing-off" if self._troubles else "running"
         self._intake.report(
             state,
-            reason="; ".join(self._troubles.values()) or None,
+            reason="; ".join(dict.fromkeys(self._troubles.values())) or None,
             partitions=len(self._positions),
             lag=self._lag(),
             out_of_range=self._out_of_range,
