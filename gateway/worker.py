@@ -76,6 +76,7 @@ def run(
     well below the state's HeartbeatSeconds. Raises SystemExit where no activity is named.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    logging.getLogger("botocore").setLevel(logging.WARNING)
     arn = activity_arn or os.environ.get("ACTIVITY_ARN")
     if not arn:
         raise SystemExit(

@@ -51,7 +51,6 @@ def _for_machines() -> list[Processor]:
     ]
 
 
-def _dump(event: Any, **_: Any) -> str:
-    return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS).decode(
-        errors="replace"
-    )
+def _dump(entry: dict[str, Any], **_: Any) -> str:
+    first = {name: entry.pop(name, None) for name in ("timestamp", "level", "event")}
+    return orjson.dumps(first | entry, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()

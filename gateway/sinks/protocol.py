@@ -56,7 +56,10 @@ class Outlet:
 class Sink(Protocol):
     """What every sink's settings class offers besides its fields (see sns.py, webhook.py)."""
 
-    type: str
+    @property
+    def type(self) -> str:
+        """Which kind it is, as the YAML file says it."""
+        ...
 
     async def send(self, notification: Notification, outlet: Outlet) -> None:
         """Return when the far side has accepted it. Raises Unavailable (with its Retry-After),
