@@ -18,7 +18,7 @@ SourceSettings: TypeAlias = Annotated[
 ]
 """What ``source:`` of a trigger may say."""
 
-SinkTarget: TypeAlias = Annotated[SnsSink | WebhookSink, Field(discriminator="type")]
+SinkTarget: TypeAlias = Annotated[SnsSink | SqsSink | WebhookSink, Field(discriminator="type")]
 """What ``to:`` of a sink may say."""
 
 DeadLetterTarget: TypeAlias = Annotated[SnsSink | SqsSink, Field(discriminator="type")]

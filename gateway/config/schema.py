@@ -1,11 +1,13 @@
-"""What the settings say of themselves: the JSON Schema for editors, and the reference for people."""
+"""What the settings say of themselves: a JSON Schema for editors and a reference for people."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
+from gateway.config.listen import Address
 from gateway.config.settings import Settings
+from gateway.durations import format_duration
 
 Json: TypeAlias = Any
 
@@ -14,17 +16,40 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def json_schema() -> dict[str, Json]:
     """The JSON Schema of a configuration file, for ``# yaml-language-server: $schema=…``."""
-    return {"$schema": _DIALECT, **Settings.model_json_schema(), "title": "Stategate"}
+    schema = {"$schema": _DIALECT, **Settings.model_json_schema(), "title": "Stategate"}
+    for model in (schema, *schema["$defs"].values()):
+        for member in model.get("properties", {}).values():
+            if "default" in member:
+                member["default"] = _as_written(member)
+    return schema
 
 
 def reference_table() -> str:
     """The configuration reference in Markdown: one table for each kind of mapping."""
     whole = json_schema()
-    parts = [_table("The file", whole, whole)]
+    places: dict[str, list[str]] = {}
+    models: dict[str, Json] = {}
     for name, section in whole["properties"].items():
-        for title, schema in _sections(whole, name, section):
-            parts.append(_table(title, whole, schema))
-    return "\n".join(parts)
+        for place, model in _sections(whole, name, section):
+            places.setdefault(model["title"], []).append(f"`{place}`")
+            models[model["title"]] = model
+    tables = [_table(", ".join(places[title]), whole, model) for title, model in models.items()]
+    return "\n".join([_table("The file", whole, whole), *tables])
+
+
+def _as_written(member: Json) -> Json:
+    """A default as people write it: pydantic gives those of durations and addresses as they are
+    inside the program."""
+    match member:
+        case {"type": "string", "default": int() | float() as seconds}:
+            return format_duration(seconds)
+        case {"type": "string", "default": [host, port]}:
+            return str(Address(host, port))
+        case {"default": dict()}:
+            # A mapping's members have their own defaults.
+            return {}
+        case _:
+            return member["default"]
 
 
 def _sections(whole: Json, title: str, schema: Json) -> Iterator[tuple[str, Json]]:
@@ -44,12 +69,13 @@ def _sections(whole: Json, title: str, schema: Json) -> Iterator[tuple[str, Json
 
 
 def _table(title: str, whole: Json, schema: Json) -> str:
-    lines = [f"### `{title}`" if title != "The file" else f"### {title}", ""]
-    lines += [_flat(schema["description"]), "", "| key | type | default | |", "|---|---|---|---|"]
+    lines = [f"### {title}", "", _flat(schema["description"]), ""]
+    if schema["properties"]:
+        lines += ["| key | type | default | |", "|---|---|---|---|"]
     required = schema.get("required", ())
     for key, below in schema["properties"].items():
         default = "**required**" if key in required else _default(below)
-        meaning = _flat(below.get("description", ""))
+        meaning = _flat(_resolved(whole, below).get("description", ""))
         lines.append(f"| `{key}` | {_type(whole, below)} | {default} | {meaning} |")
     return "\n".join([*lines, ""])
 
@@ -67,7 +93,18 @@ def _type(whole: Json, schema: Json) -> str:
         return f"list of {_type(whole, schema['items'])}"
     if "examples" in schema:
         return f"as `{schema['examples'][0]}`"
-    return _WORDS.get(schema.get("type", ""), "mapping" if "oneOf" in schema else "anything")
+    kinds = schema.get("type", "object" if "oneOf" in schema else "")
+    words = [
+        _WORDS.get(kind, "anything") for kind in (kinds if isinstance(kinds, list) else [kinds])
+    ]
+    return " or ".join(words) + _range(schema)
+
+
+def _range(schema: Json) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if high is not None:
+        return f", {low} to {high}"
+    return f", at least {low}" if low is not None else ""
 
 
 _WORDS = {
