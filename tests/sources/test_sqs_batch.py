@@ -35,9 +35,11 @@ class FakeSqs:
         return failure
 
     def change_message_visibility_batch(self, *, QueueUrl, Entries):
-        """Notes what was extended, and that it is by the queue's own timeout."""
+        """Notes what was extended, and that it is by the queue's own timeout; fails at first."""
         assert {entry["VisibilityTimeout"] for entry in Entries} == {30}
         self.extended.append([entry["ReceiptHandle"] for entry in Entries])
+        if len(self.extended) == 1:
+            raise Unavailable("away")
         return {}
 
 
@@ -85,7 +87,7 @@ async def test_a_deletion_that_never_succeeds_is_given_up(autojump_clock) -> Non
 
 
 async def test_messages_in_work_are_extended_at_half_time(autojump_clock) -> None:
-    """Every 15 of 30 seconds, for as long as the work lasts."""
+    """Every 15 of 30 seconds, for as long as the work lasts, also after one has failed."""
     trigger, sqs = FakeTrigger(), FakeSqs([])
     trigger.gate = trio.Event()
     async with trio.open_nursery() as nursery:

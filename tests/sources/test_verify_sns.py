@@ -142,6 +142,22 @@ async def test_a_subscription_is_confirmed() -> None:
         assert rig.trigger.batches == []
 
 
+async def test_the_end_of_a_subscription_is_noted() -> None:
+    """It is acknowledged and not undone: somebody has unsubscribed on purpose."""
+    async with open_stand_in() as sns, open_webhook(sns) as (rig, post):
+        answer = await post(sns.confirmation(Type="UnsubscribeConfirmation"))
+        assert answer.status_code == 200
+        assert sns.paths == ["/cert.pem"]
+        assert rig.trigger.batches == []
+
+
+async def test_sns_gone_means_later() -> None:
+    """Nothing listens where the certificate should be: 503, and SNS sends it again."""
+    async with open_stand_in() as sns, open_webhook(sns, hosts=["127.0.0.1:1"]) as (_, post):
+        sns.host = "127.0.0.1:1"
+        assert (await post(sns.notification("x"))).status_code == 503
+
+
 async def test_a_message_without_a_subject_or_json() -> None:
     """The Subject may be missing; a Message that is no JSON is a string."""
     async with open_stand_in() as sns, open_webhook(sns) as (rig, post):

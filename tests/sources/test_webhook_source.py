@@ -222,6 +222,23 @@ async def test_a_flood_is_sent_away() -> None:
             rig.trigger.gate.set()
 
 
+async def test_no_more_wait_than_a_burst() -> None:
+    """Beyond so many that wait for a slot the next is told 429 at once."""
+    async with open_rig() as rig, rig.source(concurrency=1):
+        rig.trigger.gate = trio.Event()
+        statuses: list[int] = []
+
+        async def post() -> None:
+            statuses.append((await rig.http.post("/hooks/orders", json={})).status_code)
+            if 429 in statuses:
+                rig.trigger.gate.set()
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(20):
+                nursery.start_soon(post)
+        assert sorted(statuses) == [202] * 17 + [429] * 3
+
+
 async def test_the_end_of_a_source_waits_for_the_requests_in_work() -> None:
     """A request that was being delivered when the source is stopped still gets its answer."""
     async with open_rig() as rig:
