@@ -14,6 +14,7 @@ import trio
 
 from gateway.api.server import listen
 from gateway.config.load import Config
+from gateway.daemon.clock import now
 from gateway.daemon.notify import Notifier
 from gateway.daemon.operations import api_server
 from gateway.daemon.reload import Reloader
@@ -22,7 +23,7 @@ from gateway.daemon.services import Service, Services
 from gateway.daemon.signals import Stop, obey_signals
 from gateway.daemon.state import Parts, State
 from gateway.daemon.stopping import STUCK_SECONDS, limit_drain
-from gateway.daemon.system import Core, Edge, build_core, now
+from gateway.daemon.system import Core, Edge, build_core
 from gateway.engine.metrics import Metrics
 from gateway.sinks.post import open_post_client
 from gateway.store.protocol import Store

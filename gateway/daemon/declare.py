@@ -32,15 +32,20 @@ async def declare(config: Config, catalog: Catalog, log: structlog.stdlib.BoundL
     return changed
 
 
+def fingerprint(definition: str) -> str:
+    """What ``MachineRow.managed`` holds: which definition the file had when it was loaded."""
+    return sha256(definition.encode()).hexdigest()
+
+
 async def _declare_machine(name: str, definition: str, catalog: Catalog) -> bool:
-    fingerprint = sha256(definition.encode()).hexdigest()
+    managed = fingerprint(definition)
     arn = catalog.machine_arn(name)
     machine = catalog.machine(arn)
     if machine is None or machine.status == "DELETING":
-        await catalog.create_machine(name, definition, managed=fingerprint)
+        await catalog.create_machine(name, definition, managed=managed)
         return True
-    if machine.managed == fingerprint:
+    if machine.managed == managed:
         return False
     before = catalog.current(arn)
-    await catalog.update_machine(arn, definition, managed=fingerprint)
+    await catalog.update_machine(arn, definition, managed=managed)
     return catalog.current(arn) != before

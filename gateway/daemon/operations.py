@@ -14,9 +14,10 @@ from gateway.api.operations.executions import Executions
 from gateway.api.operations.stategate import stategate
 from gateway.api.protocol import Protocol
 from gateway.api.server import Server
+from gateway.daemon.clock import now
 from gateway.daemon.reload import Reloader
 from gateway.daemon.state import State
-from gateway.daemon.system import Core, Edge, now
+from gateway.daemon.system import Core, Edge
 from gateway.sources.kafka import KafkaSource
 from gateway.store.protocol import MovePosition, PositionRow
 

@@ -5,13 +5,13 @@ Building and configuring live here; the order of starting and stopping is ``run.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import structlog
 import trio
 
 from gateway.config.load import Config
+from gateway.daemon.clock import now
 from gateway.daemon.crew import local_url, worker_services
 from gateway.daemon.declare import declare
 from gateway.daemon.hooks import Hooks
@@ -26,11 +26,6 @@ from gateway.engine.outbox import Outbox
 from gateway.sinks.post import PostClient
 from gateway.store.protocol import Store
 from gateway.triggers.running import Running
-
-
-def now() -> int:
-    """Milliseconds since the epoch: the clock that every part is handed."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

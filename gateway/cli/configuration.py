@@ -1,0 +1,181 @@
+"""Commands about a configuration file: check, run, schema, try. They need no daemon."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli.options import AsJson, ConfigPath
+from gateway.cli.output import Json, fail, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.config.load import Config
+    from gateway.errors import Problem
+    from gateway.sources.protocol import Message
+    from gateway.triggers.mapping import Mapping, Verdict
+
+EXIT_PROBLEMS = 2
+
+
+def check(config: ConfigPath, as_json: AsJson = False) -> None:
+    """Say all that is wrong with a configuration.
+
+    Each problem comes with its line and path. Exit code 2 if there is one; warnings are shown and change nothing. Nothing is started or
+    touched but the files that it names (and its database, which is read for machines that were
+    updated through the API since they were loaded).
+    """
+    from gateway.cli.drift import drifted
+    from gateway.config.load import load_config
+    from gateway.errors import ConfigError
+
+    try:
+        loaded = load_config(config)
+    except ConfigError as bad:
+        _print_problems(bad.problems, as_json=as_json)
+        raise typer.Exit(EXIT_PROBLEMS) from None
+    warnings = [*loaded.warnings, *drifted(loaded)]
+    _print_problems(warnings, as_json=as_json)
+    if not as_json:
+        print(f"{config}: fine ({_contents(loaded)})")
+
+
+def run(config: ConfigPath) -> None:
+    """Run the daemon until SIGTERM or Ctrl-C.
+
+    SIGHUP takes a changed configuration. Exit code 2 for problems of the configuration, found
+    before the database is touched; 1 for anything else that keeps it from running.
+    """
+    from gateway.daemon import run_daemon
+
+    raise typer.Exit(run_daemon(load(config)))
+
+
+def schema() -> None:
+    """Print the JSON Schema of the configuration, for editors."""
+    from gateway.config.schema import json_schema
+
+    print_json(json_schema())
+
+
+def try_trigger(
+    config: ConfigPath,
+    trigger: Annotated[str, typer.Argument(metavar="TRIGGER", help="Name of the trigger.")],
+    message: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE",
+            help="JSON file with a message as the trigger sees it, an object with `body` and "
+            "what its source adds (headers, key, attributes …); any other JSON is the body. "
+            "`-` reads standard input.",
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show what a trigger makes of a message. Starts nothing.
+
+    Says whether the filter takes it, and the execution's name and input. Exit code 1 if the message
+    can never be taken and would become a letter.
+    """
+    loaded = load(config)
+    mapping = loaded.mappings.get(trigger)
+    if mapping is None:
+        fail(f"there is no trigger {trigger!r}; there are {', '.join(loaded.mappings) or 'none'}")
+    arrived = _message(_read(message))
+    verdict = mapping.judge(arrived)
+    shown = _shown(verdict, mapping, loaded.settings.triggers[trigger].start, arrived)
+    if as_json:
+        print_json(shown)
+    else:
+        for name, value in shown.items():
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            print(f"{name:8} {text}")
+    if shown["verdict"] == "letter":
+        raise typer.Exit(1)
+
+
+def load(path: Path) -> Config:
+    """The configuration; problems are printed and end the command with exit code 2."""
+    from gateway.config.load import load_config
+    from gateway.errors import ConfigError
+
+    try:
+        return load_config(path)
+    except ConfigError as bad:
+        for problem in bad.problems:
+            print(problem, file=sys.stderr)
+        raise typer.Exit(EXIT_PROBLEMS) from None
+
+
+def _print_problems(problems: Sequence[Problem], *, as_json: bool) -> None:
+    if as_json:
+        from dataclasses import asdict
+
+        print_json({"problems": [asdict(problem) for problem in problems]})
+        return
+    for problem in problems:
+        print(problem)
+
+
+def _contents(config: Config) -> str:
+    settings = config.settings
+    counts = {
+        "machines": len(settings.machines),
+        "activities": len(settings.activities),
+        "triggers": len(settings.triggers),
+        "sinks": len(settings.sinks),
+        "workers": len(settings.workers),
+    }
+    return ", ".join(f"{name}: {count}" for name, count in counts.items())
+
+
+def _read(path: Path) -> Json:
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+        return json.loads(text)
+    except OSError as error:
+        fail(f"{path} cannot be read: {error.strerror}")
+    except ValueError as error:
+        fail(f"{path} is no JSON: {error}")
+
+
+def _message(document: Json) -> Message:
+    """A message out of a document; what it lacks is made up."""
+    from gateway.daemon.clock import now
+    from gateway.sources.protocol import Message
+
+    if not (isinstance(document, dict) and "body" in document):
+        document = {"body": document}
+    own = {"id", "source", "trigger", "received_at", "body"}
+    identity = str(document.get("id", "example"))
+    return Message(
+        id=identity,
+        body=document["body"],
+        received_at=now(),
+        default_name=identity,
+        coordinates=f"message {identity}",
+        members={name: value for name, value in document.items() if name not in own},
+    )
+
+
+def _shown(verdict: Verdict, mapping: Mapping, machine: str, message: Message) -> dict[str, Json]:
+    from gateway.triggers.mapping import Accepted, Unfit, Unwanted
+
+    match verdict:
+        case Accepted(name, text):
+            by = "" if mapping.name else " (its own coordinates: this trigger has no `name`)"
+            return {
+                "verdict": "start",
+                "machine": machine,
+                "name": name + by,
+                "input": json.loads(text),
+            }
+        case Unwanted():
+            return {"verdict": "filtered", "message": mapping.document(message)}
+        case Unfit(reason):
+            return {"verdict": "letter", "reason": reason}
