@@ -106,19 +106,11 @@ class Executions:
         row = await self._execution(request)
         newest_first = bool(request.get("reverseOrder"))
         listing = f"GetExecutionHistory {row.arn} {newest_first}"
-        after = read_token(listing, request)
+        token = read_token(listing, request)
+        after = None if token is None else int(token)
         events = await self._engine.history(row.arn)
-        size = page_size(request)
-        # The key is a place counted from the first event: counted from the last one, the places
-        # would shift while the execution runs.
-        if newest_first:
-            end = len(events) if after is None else int(after)
-            begin = max(end - size, 0)
-            shown, key = events[begin:end][::-1], begin if begin > 0 else None
-        else:
-            begin = int(after or 0)
-            end = begin + size
-            shown, key = events[begin:end], end if end < len(events) else None
+        begin, end, key = _window(len(events), page_size(request), after, newest_first)
+        shown = events[begin:end][:: -1 if newest_first else 1]
         if not request.get("includeExecutionData", True):
             shown = [_without_data(event) for event in shown]
         more = next_token(listing, None if key is None else str(key))
@@ -172,6 +164,23 @@ def _redrive_status(row: ExecutionRow) -> Response:
         reason = f"Execution is {row.status} and cannot be redriven"
         return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
     return {"redriveStatus": "REDRIVABLE"}
+
+
+def _window(
+    count: int, size: int, after: int | None, newest_first: bool
+) -> tuple[int, int, int | None]:
+    """Where a page of ``count`` events begins and ends, and where the next one goes on.
+
+    Places count from the first event: counted from the last one, they would shift while the
+    execution runs.
+    """
+    if newest_first:
+        end = count if after is None else after
+        begin = max(end - size, 0)
+        return begin, end, begin or None
+    begin = after or 0
+    end = begin + size
+    return begin, end, end if end < count else None
 
 
 def _without_data(event: dict[str, Json]) -> dict[str, Json]:
