@@ -151,7 +151,7 @@ class SinkPump:
             await self._give_up(expired, f"given up: {self._last_error}")
             return now
         if (at := max(self._probe_at, heads[0].due)) > now:
-            return at
+            return min(at, *(route.deadline(row) for row in heads))
         self._begin(nursery, heads[0])
         return None
 
@@ -175,10 +175,11 @@ class SinkPump:
                 case Unavailable() as failure:
                     await self._failed(row, failure)
                 case Gone(reason=reason):
-                    self._gone = reason
+                    self._gone = self._last_error = reason
                     self._log.error("gone", reason=reason, notification=row.id)
                     await self._give_up([row], reason)
                 case Rejected(reason=reason):
+                    self._last_error = reason
                     await self._give_up([row], reason)
         finally:
             self._busy.discard(row.id)
@@ -239,7 +240,6 @@ class SinkPump:
 
     async def _give_up(self, rows: Sequence[NotificationRow], reason: str) -> None:
         """Letters take the place of the rows, in one unit."""
-        self._last_error = reason
         self._log.error("letters", reason=reason, notifications=[row.id for row in rows])
         unit: list[Change] = []
         for row in rows:
