@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from gateway.config.settings import Settings, TriggerSettings
-from gateway.config.validate import suggestion
+from gateway.config.wording import suggestion
 from gateway.errors import Problem
 from gateway.sources.kafka import KafkaSource
 from gateway.sources.sqs import SqsSource

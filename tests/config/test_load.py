@@ -162,6 +162,20 @@ CASES = {
         "      group: g, username: x }\n",
         "c.yaml:5: triggers.t.source: username needs security_protocol",
     ),
+    "optional adapter": (
+        TRIGGER + f"  t:\n    start: m\n    {SQS}\n"
+        "    dead_letter: { type: sqs, queue_url: http://q/1/b, regoin: x }\n",
+        'c.yaml:6: triggers.t.dead_letter.regoin: unknown key; did you mean "region"?',
+    ),
+    "no URL": (
+        "sinks:\n  s:\n    to: { type: webhook, url: nope }\n",
+        "c.yaml:3: sinks.s.to.url: ",
+    ),
+    "no mapping below": ("api: [1]\n", "c.yaml:1: api: must be a mapping"),
+    "no list": (
+        "sinks:\n  s:\n    to: { type: webhook, url: http://h/ }\n    when: FAILED\n",
+        "c.yaml:4: sinks.s.when: must be a list",
+    ),
     "status": (
         "sinks:\n  s:\n    to: { type: webhook, url: http://h/ }\n    when:\n      - DONE\n",
         "c.yaml:5: sinks.s.when[0]: must be 'RUNNING', 'SUCCEEDED'",

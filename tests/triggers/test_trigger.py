@@ -195,6 +195,15 @@ async def test_max_running(gate, autojump_clock):
     assert gate.running.count("orders") == 1
 
 
+async def test_ends_of_others(gate):
+    """An execution that no trigger started makes no room for any."""
+    await gate.trigger("slow").deliver([message(1)])
+    arn = gate.catalog.machine_arn("slow")
+    other = await gate.engine.start_execution(arn, "by-hand", "{}", None)
+    await gate.engine.stop_execution(other.row.arn, None, None)
+    assert gate.running.count("orders") == 1
+
+
 async def test_redeliver(gate):
     """A letter's message is tried again; a second refusal writes no second letter."""
     await gate.trigger("nobody").deliver([message(1)])
