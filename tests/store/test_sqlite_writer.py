@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import resource
 import sqlite3
+import threading
 
 import pytest
 import trio
+import trio.testing
 from one_batch import commit_in_one_batch
 from store_rows import execution, history, inserts, letter, timer
 
@@ -141,6 +143,32 @@ async def test_a_failing_disk_ends_the_store(path, file_limit):
         assert await store.last_execution() == 1
 
 
+async def test_those_behind_a_failure_are_told(path):
+    """Units that were queued while the disk failed do not wait for ever."""
+    gate = threading.Event()
+
+    def broken(_connection):
+        gate.wait()
+        raise sqlite3.OperationalError("disk I/O error")
+
+    async def refused(store, work):
+        with pytest.raises(StoreClosed):
+            await store._writer.do(work)
+
+    async def body(store):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(refused, store, broken)
+            await trio.testing.wait_all_tasks_blocked()
+            for n in range(1, 4):
+                nursery.start_soon(refused, store, inserts(execution(n)))
+            await trio.testing.wait_all_tasks_blocked()
+            gate.set()
+
+    with pytest.raises(StoreClosed, match="has failed: disk I/O error"):
+        async with open_sqlite(path) as store:
+            await body(store)
+
+
 async def test_a_failing_read_ends_the_store(path):
     """A disk that cannot be read is no bug of the reader's: the whole store ends."""
 
@@ -155,6 +183,17 @@ async def test_a_failing_read_ends_the_store(path):
     with pytest.raises(StoreClosed, match="malformed"):
         async with open_sqlite(path) as store:
             await body(store)
+
+
+async def test_a_wrong_question_does_not_end_the_store(path):
+    """A value that SQLite cannot hold raises at the caller, and the store goes on."""
+    async with open_sqlite(path) as store:
+        with pytest.raises(sqlite3.ProgrammingError):
+            await store.execution({})
+        with pytest.raises(UnicodeEncodeError):
+            await store.execution("\ud800")
+        await store.commit(inserts(execution(1)))
+        assert await store.last_execution() == 1
 
 
 async def test_reads_see_whole_units_while_others_write(path):

@@ -51,7 +51,8 @@ def full_disk_told(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+        # An error of the module itself, not of SQLite, carries no code.
+        if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
             raise
         connection.rollback()
         raise StoreFull("the disk is full: nothing can be written to the database") from error
