@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator as compare
 import re
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from gateway.asl import causes
 from gateway.asl.errors import ExpressionError
@@ -16,14 +16,21 @@ from gateway.asl.timestamp import timestamp_nanoseconds
 
 Condition: TypeAlias = Callable[[Scope], bool]
 """A compiled condition. Raises StateError where a path leads nowhere."""
-_Key: TypeAlias = Callable[[Json], Any]
-"""What is compared of a value; None where the value is of another type."""
 
-_TYPES: dict[str, _Key] = {
-    "String": lambda value: value if isinstance(value, str) else None,
-    "Numeric": lambda value: value if is_number(value) else None,
-    "Boolean": lambda value: value if isinstance(value, bool) else None,
-    "Timestamp": timestamp_nanoseconds,
+
+class _Type(NamedTuple):
+    """A type of values that can be compared."""
+
+    noun: str
+    key: Callable[[Json], Any]
+    """What is compared of a value; None where the value is of another type."""
+
+
+_TYPES = {
+    "String": _Type("a string", lambda value: value if isinstance(value, str) else None),
+    "Numeric": _Type("a number", lambda value: value if is_number(value) else None),
+    "Boolean": _Type("a boolean", lambda value: value if isinstance(value, bool) else None),
+    "Timestamp": _Type("a timestamp as 2016-03-14T01:59:00Z", timestamp_nanoseconds),
 }
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "Equals": compare.eq,
@@ -55,11 +62,11 @@ def compile_operator(name: str, operand: Json, variable: Path) -> Condition:
     found = _COMPARING.fullmatch(name)
     if found is None or (found[1] == "Boolean" and found[2] != "Equals"):
         raise ExpressionError(f"The field '{name}' is not an operator of a choice rule")
-    key, compares = _TYPES[found[1]], _COMPARISONS[found[2]]
-    expected = _path_operand(name, operand, key) if found[3] else _constant(name, operand, key)
+    kind, compares = _TYPES[found[1]], _COMPARISONS[found[2]]
+    expected = _path_operand(name, operand, kind) if found[3] else _constant(name, operand, kind)
 
     def compared(scope: Scope) -> bool:
-        own = key(_value(variable, scope))
+        own = kind.key(_value(variable, scope))
         wanted = expected(scope)
         return own is not None and compares(own, wanted)
 
@@ -90,19 +97,19 @@ def _flag(name: str, operand: Json) -> bool:
     return operand
 
 
-def _constant(name: str, operand: Json, key: _Key) -> Callable[[Scope], Any]:
-    wanted = key(operand)
+def _constant(name: str, operand: Json, kind: _Type) -> Callable[[Scope], Any]:
+    wanted = kind.key(operand)
     if wanted is None:
-        raise ExpressionError(f"The value for the field '{name}' is of another type: {operand!r}")
+        raise ExpressionError(f"The value for the field '{name}' must be {kind.noun}")
     return lambda _scope: wanted
 
 
-def _path_operand(name: str, operand: Json, key: _Key) -> Callable[[Scope], Any]:
+def _path_operand(name: str, operand: Json, kind: _Type) -> Callable[[Scope], Any]:
     """The value that a ``…Path`` operand refers to must be there, and of the operator's type."""
     path = compile_operand_path(name, operand)
 
     def expected(scope: Scope) -> Any:
-        wanted = key(_value(path, scope))
+        wanted = kind.key(_value(path, scope))
         if wanted is None:
             raise causes.invalid_value(path.text)
         return wanted

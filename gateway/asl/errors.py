@@ -23,6 +23,16 @@ class ExpressionError(ValueError):
     """A path, intrinsic call, template or rule that does not parse; the message says what and
     where in it."""
 
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        """What exactly is wrong, where the message is AWS's general one."""
+
+    @property
+    def explained(self) -> str:
+        """The message with its reason, for people."""
+        return f"{self} ({self.reason})" if self.reason else str(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:

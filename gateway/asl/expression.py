@@ -12,14 +12,14 @@ from gateway.asl.scope import Expression, Json, Scope
 def compile_expression(text: str, *, field: str) -> Expression:
     """The expression that ``text``, the value of ``field`` (``name.$``, ``ErrorPath``), is.
 
-    ExpressionError in AWS's words, its cause in ours: neither a path nor an intrinsic call.
+    ExpressionError in AWS's words, the reason in ours: neither a path nor an intrinsic call.
     """
     try:
         if text.startswith("$"):
             return _templated(compile_path(text), field)
         return compile_intrinsic(text)
     except ExpressionError as error:
-        raise ExpressionError(invalid_expression(field)) from error
+        raise ExpressionError(invalid_expression(field), str(error)) from None
 
 
 def compile_field_path(text: str) -> Expression:

@@ -50,7 +50,7 @@ def _member(key: str, value: Json) -> tuple[str, Expression | None]:
     if not key.endswith(SUFFIX):
         return key, _compile(value)
     if not isinstance(value, str):
-        raise ExpressionError(invalid_expression(key))
+        raise ExpressionError(invalid_expression(key), "it is not a string")
     return key.removesuffix(SUFFIX), compile_expression(value, field=key)
 
 

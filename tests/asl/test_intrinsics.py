@@ -147,6 +147,23 @@ def test_a_wrong_call_is_refused(text: str) -> None:
         compile_intrinsic(text)
 
 
+def test_documents_of_any_depth_fail_the_state_at_worst() -> None:
+    """Neither the encoder's nor the interpreter's depth lets another error out."""
+    deep: object = 1
+    for _ in range(2000):
+        deep = [deep]
+    scope = scope_of({"a": [deep, [deep]], "b": [deep]})
+    for text in ("States.JsonToString($.a)", "States.ArrayContains($.a, $.b)"):
+        with pytest.raises(StateError, match="nested too deeply"):
+            compile_intrinsic(text)(scope)
+
+
+def test_a_lone_surrogate_fails_the_state() -> None:
+    """It has no UTF-8."""
+    with pytest.raises(StateError, match="lone surrogate"):
+        compile_intrinsic("States.Base64Encode($)")(scope_of("\ud800"))
+
+
 def test_calls_nest_ten_deep() -> None:
     """AWS's limit."""
     compile_intrinsic("States.Array(" * 10 + ")" * 10)

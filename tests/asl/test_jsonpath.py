@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.asl.errors import ExpressionError, StateError
-from gateway.asl.jsonpath import PathNotFound, compile_path, filters, selectors
+from gateway.asl.jsonpath import PathNotFound, compile_path, filters, pickers
 from tests.asl.scopes import DOCUMENTS, scope_of
 
 BOOKS = [
@@ -53,6 +53,7 @@ DEFINITE = [
     ("$.numbers.max()", 3),
     ("$.numbers.sum()", 6),
     ("$.numbers.avg()", 2),
+    ("$.limit.stddev(1, 3)", 1),
     ("$.numbers.sum(4, $.limit)", 19),
     ("$.numbers.first()", 3),
     ("$.numbers.last()", 2),
@@ -76,6 +77,9 @@ INDEFINITE = [
     ("$.books[*].price", [8.95, 12.99, 8.99]),
     ("$.bike.*", [19.95, 8]),
     ("$.name.*", []),
+    ("$.none.items[*].value", []),
+    ("$.name.first[1:]", []),
+    ("$.numbers[7][*]", []),
     ("$.books[*].isbn", [None, "0-553"]),
     ("$.books[0,2,7].title", ["Sayings", "Moby Dick"]),
     ("$.books[1:].price", [12.99, 8.99]),
@@ -94,7 +98,7 @@ INDEFINITE = [
 
 @pytest.mark.parametrize(("text", "expected"), INDEFINITE)
 def test_an_indefinite_path_gives_a_list(text: str, expected: object) -> None:
-    """What is not there is left out, behind the place where the path became one of many."""
+    """What is not there is left out, wherever it is missing: AWS answers an empty list."""
     assert compile_path(text).read(STORE) == expected
 
 
@@ -120,6 +124,7 @@ FILTERS = [
     ("@.title =~ /S.*/", [0, 1]),
     ("@.title =~ /s\\w+d/i", [1]),
     ("@.title =~ /word/", []),
+    ("/S.*/ =~ @.title", [0, 1]),
     ("@.price =~ /8.*/", []),
     ("@.title in ['Sword', \"Moby Dick\"]", [1, 2]),
     ("@.title nin ['Sword']", [0, 2]),
@@ -154,10 +159,11 @@ def test_a_filter_on_an_object_and_at_any_depth() -> None:
 
 
 MISSING = [
-    ("$.none[*]", "Missing property in path $['none']"),
     ("$.none", "No results for path: $['none']"),
     ("$.none.such", "Missing property in path $['none']"),
     ("$.bike.none.such", "Missing property in path $['bike']['none']"),
+    ("$.numbers[7][0]", "No results for path: $['numbers'][7][0]"),
+    ("$.numbers[7].a", "No results for path: $['numbers'][7]['a']"),
     ("$.numbers[7]", "No results for path: $['numbers'][7]"),
     ("$.name[0]", "Filter: [0] can only be applied to arrays. Found 'string' in path $['name']."),
     ("$.nothing[0]", "The path $['nothing'] is null"),
@@ -171,8 +177,15 @@ MISSING = [
     ("$.numbers[7].length()", "No results for path: $['numbers'][7].length()"),
     (
         "$.books[*].price.first().a",
-        "Expected to find an object with property ['a'] in path "
-        "$['books'][*]['price'].first() but found 'number'.",
+        "No results for path: $['books'][*]['price'].first()['a']",
+    ),
+    (
+        "$.bike[?(@.gears)].first().a",
+        "No results for path: $['bike'][?].first()['a']",
+    ),
+    (
+        "$.name.first()",
+        "Aggregation function attempted to calculate value using empty array",
     ),
 ]
 
@@ -186,6 +199,11 @@ def test_what_is_missing_is_said_as_jayway_says_it(text: str, cause: str) -> Non
 
 
 WRONG = [
+    "$.a.length(",
+    "$[?(!(@.a",
+    "$[?(x == 1)]",
+    "$[?(@.a in [1",
+    "$[?(!(@.a) == 1)]",
     "a",
     "$.",
     "$[",
@@ -284,7 +302,7 @@ def test_a_catastrophic_pattern_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_results_that_multiply_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """``$..*..*`` finds a value once for each of its ancestors."""
-    monkeypatch.setattr(selectors, "MOST_FOUND", 100)
+    monkeypatch.setattr(pickers, "MOST_FOUND", 100)
     with pytest.raises(StateError, match="more than 100 values"):
         compile_path("$..*..*..*").read([[[[[[1] * 5] * 5] * 5]]])
 

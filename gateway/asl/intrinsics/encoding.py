@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 
 import orjson
@@ -27,11 +26,10 @@ def base64_encode(text: Json) -> Json:
 
 def base64_decode(text: Json) -> Json:
     """States.Base64Decode: to UTF-8 text."""
+    encoded = short_string(text, "The argument")
     try:
-        return base64.b64decode(short_string(text, "The argument"), validate=True).decode()
-    except (binascii.Error, ValueError) as error:
-        if isinstance(error, IntrinsicError):
-            raise
+        return base64.b64decode(encoded, validate=True).decode()
+    except ValueError:
         raise IntrinsicError("The argument is not the Base64 of a UTF-8 text") from None
 
 

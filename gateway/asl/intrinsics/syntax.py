@@ -15,7 +15,6 @@ MOST_NESTED = 10
 """AWS's limit of calls inside calls."""
 
 _NAME = re.compile(r"States\.([A-Za-z0-9]+)\s*\(")
-_SPACE = re.compile(r"\s*")
 _TEXT = re.compile(r"(?:[^'\\]|\\[\\'{}])*")
 _ESCAPE = re.compile(r"\\(.)")
 _TEMPLATE_PIECE = re.compile(r"\\(.)|(\{\})", re.DOTALL)
@@ -117,8 +116,9 @@ def _text(text: str, at: int) -> tuple[Text, int]:
 
 
 def _skip(text: str, at: int) -> int:
-    space = _SPACE.match(text, at)
-    return space.end() if space else at
+    while text[at : at + 1].isspace():
+        at += 1
+    return at
 
 
 def _expect(text: str, at: int, char: str) -> int:

@@ -20,7 +20,6 @@ from gateway.asl.jsonpath.literals import LITERAL_START, read_literal, span
 from gateway.asl.jsonpath.segments import Literal, Regex
 
 _NAME = re.compile(r"[^.\[\]()\s]+")
-_SPACE = re.compile(r"\s*")
 _NUMBER = re.compile(r"-?\d{1,9}")
 _REGEX = re.compile(r"/((?:[^/\\]|\\.)+)/([a-zA-Z]*)")
 _WORDS = "in|nin|subsetof|anyof|noneof|contains|all|size|empty"
@@ -191,8 +190,9 @@ class JaywayLexer(JsonPathLexer):
         return end
 
     def _skip(self, at: int) -> int:
-        space = _SPACE.match(self._text, at)
-        return space.end() if space else at
+        while self._text[at : at + 1].isspace():
+            at += 1
+        return at
 
     def _expect(self, at: int, char: str) -> int:
         if not self._text.startswith(char, at):

@@ -1,19 +1,20 @@
-"""What each segment of a path selects, with Jayway's meaning, as closures over lists of values.
+"""A whole path as closures over lists of values, with Jayway's meaning.
 
-While a path is definite, what it asks for must be there (PathNotFound, in Jayway's words); behind
-the first ``*``, ``..``, slice, filter or list of several, what is not there is passed over.
+What a path of one place asks for must be there: PathNotFound, in Jayway's words. A path that has
+``*``, ``..``, a slice, a filter or a list of several anywhere passes over what is not there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import chain
 from typing import TypeAlias
 
-from gateway.asl.errors import ExpressionError, StateError
+from gateway.asl.errors import ExpressionError
 from gateway.asl.jsonpath.compare import MISSING
-from gateway.asl.jsonpath.filters import Predicate, Reader, compile_test
+from gateway.asl.jsonpath.filters import Reader
 from gateway.asl.jsonpath.functions import FUNCTIONS, NoValueError
+from gateway.asl.jsonpath.pickers import bounded, compile_picker
 from gateway.asl.jsonpath.segments import (
     Call,
     Descend,
@@ -33,37 +34,39 @@ Selector: TypeAlias = Callable[[list[Json], Json], list[Json]]
 
 MOST_SEGMENTS = 256
 """Segments of one path: no document is nested deeper."""
-MOST_FOUND = 100_000
-"""Values that one path may find: ``$..*..*`` multiplies, and an input has 256 KB."""
 
 
 class PathNotFound(LookupError):
     """A definite path leads nowhere; the text is Jayway's."""
 
 
-def compile_segments(segments: tuple[Segment, ...], root: str = "$") -> tuple[Reader, bool]:
+def compile_segments(segments: tuple[Segment, ...]) -> tuple[Reader, bool]:
     """``(read, definite)`` of a whole path; ``read`` raises PathNotFound."""
     if len(segments) > MOST_SEGMENTS:
         raise ExpressionError(f"A path has at most {MOST_SEGMENTS} segments, not {len(segments)}")
+    marked = [(each, number == len(segments)) for number, each in enumerate(segments, 1)]
+    plural = any(_is_plural(segment, last=last) for segment, last in marked)
     selectors: list[Selector] = []
-    definite, place = True, root
-    for number, segment in enumerate(segments):
-        last = number == len(segments) - 1
-        if isinstance(segment, Names) and len(segment.names) > 1 and last:
-            selectors.append(_merge(segment.names))
+    definite, place = True, "$"
+    for segment, last in marked:
+        if isinstance(segment, Call):
+            selectors.append(_call(segment, one=definite))
+            definite = True
         else:
-            selectors.append(_selector(segment, place if definite else None, last=last))
-            definite = isinstance(segment, Call) or (definite and _is_single(segment))
+            selectors.append(_selector(segment, None if plural else place, last=last))
+            definite = definite and not _is_plural(segment, last=last)
         place += _shown(segment)
     return _reader(selectors, definite, place), definite
 
 
-def _is_single(segment: Segment) -> bool:
+def _is_plural(segment: Segment, *, last: bool) -> bool:
     match segment:
-        case Names((_,)) | Indices((_,)):
-            return True
-        case _:
+        case Names((_,)) | Indices((_,)) | Call():
             return False
+        case Names():
+            return not last
+        case _:
+            return True
 
 
 def _reader(selectors: list[Selector], definite: bool, place: str) -> Reader:
@@ -80,66 +83,22 @@ def _reader(selectors: list[Selector], definite: bool, place: str) -> Reader:
     return read
 
 
-def _selector(segment: Segment, place: str | None, *, last: bool) -> Selector:
-    """``place`` is the path so far while that is definite, so that what is missing is an error."""
+def _selector(
+    segment: Names | Indices | Slice | Wildcard | Filter | Descend, place: str | None, *, last: bool
+) -> Selector:
+    """``place`` is the path so far where what is missing is an error, else None."""
     match segment:
         case Names((name,)) if place is not None:
             return _required_name(name, place, last=last)
         case Indices((index,)) if place is not None:
             return _required_index(index, place)
-        case Call():
-            return _call(segment, one=place is not None)
-        case Descend(to):
-            return _descend(to)
-        case Names() | Indices() | Slice() | Wildcard() | Filter():
-            pick = _picker(segment)
-            return lambda values, document: _bounded(
+        case Names(names) if len(names) > 1 and last:
+            return _merge(names)
+        case _:
+            pick = compile_picker(segment, _query)
+            return lambda values, document: bounded(
                 chain.from_iterable(pick(value, document) for value in values)
             )
-
-
-_Picker: TypeAlias = Callable[[Json, Json], list[Json]]
-"""(value, document) -> what is selected of it; nothing where it does not apply."""
-
-
-def _picker(segment: Names | Indices | Slice | Wildcard | Filter) -> _Picker:
-    match segment:
-        case Names(names):
-            return lambda value, _document: (
-                [value[name] for name in names if name in value] if isinstance(value, dict) else []
-            )
-        case Indices(indices):
-            return lambda value, _document: (
-                [value[index] for index in indices if -len(value) <= index < len(value)]
-                if isinstance(value, list)
-                else []
-            )
-        case Slice(start, stop):
-            return lambda value, _document: value[start:stop] if isinstance(value, list) else []
-        case Wildcard():
-            return lambda value, _document: _children(value)
-        case Filter(test):
-            return _filter(compile_test(test, _query))
-
-
-def _filter(passes: Predicate) -> _Picker:
-    """Of a list the elements that pass; an object passes as a whole."""
-
-    whole = _whole(passes)
-
-    def pick(value: Json, document: Json) -> list[Json]:
-        if isinstance(value, list):
-            return [each for each in value if passes(each, document)]
-        return whole(value, document)
-
-    return pick
-
-
-def _whole(passes: Predicate) -> _Picker:
-    """The value itself, if it is an object that passes."""
-    return lambda value, document: (
-        [value] if isinstance(value, dict) and passes(value, document) else []
-    )
 
 
 def _required_name(name: str, place: str, *, last: bool) -> Selector:
@@ -184,13 +143,6 @@ def _merge(names: tuple[str, ...]) -> Selector:
     ]
 
 
-def _descend(to: Names | Indices | Slice | Wildcard | Filter) -> Selector:
-    pick = _whole(compile_test(to.test, _query)) if isinstance(to, Filter) else _picker(to)
-    return lambda values, document: _bounded(
-        found for value in values for each in _containers(value) for found in pick(each, document)
-    )
-
-
 def _call(call: Call, *, one: bool) -> Selector:
     if call.name not in FUNCTIONS:
         raise ExpressionError(f"'{call.name}' is no function; those are {', '.join(FUNCTIONS)}")
@@ -228,32 +180,6 @@ def _query(query: Query) -> Reader:
             return MISSING
 
     return reader
-
-
-def _containers(value: Json) -> Iterator[Json]:
-    """The objects and lists at any depth, each before what it holds."""
-    waiting = [value]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, dict | list):
-            yield each
-            waiting.extend(reversed(_children(each)))
-
-
-def _children(value: Json) -> list[Json]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
-
-
-def _bounded(found: Iterator[Json]) -> list[Json]:
-    values: list[Json] = []
-    for each in found:
-        values.append(each)
-        if len(values) > MOST_FOUND:
-            cause = f"A JSONPath found more than {MOST_FOUND} values"
-            raise StateError("States.Runtime", cause, located=True)
-    return values
 
 
 _KINDS = {
