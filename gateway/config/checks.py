@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from gateway.config.settings import Settings, TriggerSettings
 from gateway.config.wording import suggestion
@@ -13,6 +13,8 @@ from gateway.errors import Problem
 from gateway.sources.kafka import KafkaSource
 from gateway.sources.sqs import SqsSource
 from gateway.sources.webhook import WebhookSource
+
+Json: TypeAlias = Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,17 @@ def names_are_stable(settings: Settings, _: Named) -> Iterator[Problem]:
             yield Problem(f"triggers.{name}.name", f"{said}: {remedy}", warning=True)
 
 
+def templates_are_jsonpath(settings: Settings, _: Named) -> Iterator[Problem]:
+    """JSONata in a template would be taken for a plain text, and nobody means that."""
+    templates = {f"triggers.{name}.input": t.input for name, t in settings.triggers.items()}
+    templates |= {f"sinks.{name}.message": sink.message for name, sink in settings.sinks.items()}
+    for place, template in templates.items():
+        for path, text in _texts(template, place):
+            if text.lstrip().startswith("{%"):
+                said = "JSONata is not supported yet: write the key with .$ and a path or function"
+                yield Problem(path, said)
+
+
 _CHANGING = re.compile(
     r"States\.UUID|States\.MathRandom|\breceived_at\b|\bApproximate\w+|\$(?:now|millis|random|uuid)\b"
 )
@@ -122,6 +135,7 @@ CHECKS: tuple[Check, ...] = (
     listeners_differ,
     webhooks_are_verified,
     names_are_stable,
+    templates_are_jsonpath,
 )
 
 
@@ -131,6 +145,20 @@ def _webhooks(settings: Settings) -> list[tuple[str, WebhookSource]]:
         for name, trigger in settings.triggers.items()
         if isinstance(trigger.source, WebhookSource)
     ]
+
+
+def _texts(value: Json, path: str) -> Iterator[tuple[str, str]]:
+    match value:
+        case str():
+            yield path, value
+        case dict():
+            for key, below in value.items():
+                yield from _texts(below, f"{path}.{key}")
+        case list():
+            for i, below in enumerate(value):
+                yield from _texts(below, f"{path}[{i}]")
+        case _:
+            pass
 
 
 def _intakes(trigger: TriggerSettings) -> Iterator[tuple[str, str]]:

@@ -250,6 +250,10 @@ CASES = {
         TRIGGER + f"  a:\n    start: m\n    {SQS}\n    name: '{{% $.id %}}'\n",
         "c.yaml:6: triggers.a.name: JSONata is not supported yet",
     ),
+    "JSONata in a template": (
+        TRIGGER + f"  a:\n    start: m\n    {SQS}\n    input:\n      x: [1, '{{% $.id %}}']\n",
+        "c.yaml:7: triggers.a.input.x[1]: JSONata is not supported yet",
+    ),
     "input": (
         TRIGGER + f"  a:\n    start: m\n    {SQS}\n    input: {{ a.$: 1 }}\n",
         "c.yaml:6: triggers.a.input: The value for the field 'a.$'",
