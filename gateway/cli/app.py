@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli import configuration, database, executions, letters, positions
+from gateway.cli.demo import command as demonstration
 
 app = typer.Typer(
     name="stategate",
@@ -38,6 +39,7 @@ def _main(
 
 app.command()(configuration.check)
 app.command()(configuration.run)
+app.command()(demonstration.demo)
 app.command()(configuration.schema)
 app.command("try")(configuration.try_trigger)
 app.command()(executions.start)

@@ -26,9 +26,9 @@ EXIT_PROBLEMS = 2
 def check(config: ConfigPath, as_json: AsJson = False) -> None:
     """Say all that is wrong with a configuration.
 
-    Each problem comes with its line and path. Exit code 2 if there is one; warnings are shown and change nothing. Nothing is started or
-    touched but the files that it names (and its database, which is read for machines that were
-    updated through the API since they were loaded).
+    Each problem comes with its line and path. Exit code 2 if there is one; warnings are shown and
+    change nothing. Nothing is started. The database, if there is one, is read for machines that
+    were updated through the API since the file was loaded.
     """
     from gateway.cli.drift import drifted
     from gateway.config.load import load_config
@@ -168,11 +168,10 @@ def _shown(verdict: Verdict, mapping: Mapping, machine: str, message: Message) -
 
     match verdict:
         case Accepted(name, text):
-            by = "" if mapping.name else " (its own coordinates: this trigger has no `name`)"
             return {
                 "verdict": "start",
                 "machine": machine,
-                "name": name + by,
+                "name": name,
                 "input": json.loads(text),
             }
         case Unwanted():

@@ -41,7 +41,8 @@ def verify(
 ) -> None:
     """Check that executions are as their histories say.
 
-    What each running execution waits for is compared with what its history asks for. Works on a copy, so a daemon may be running. Exit code 1 if there is a difference.
+    What each running execution waits for is compared with what its history asks for, on a copy:
+    a daemon may be running. Exit code 1 if there is a difference.
     """
     import trio
 
