@@ -7,6 +7,7 @@ from typing import Final
 
 import orjson
 
+from gateway.asl.documents import read_document
 from gateway.errors import ApiError
 
 DOCUMENT_BYTES_MAX: Final = 262_144
@@ -28,9 +29,11 @@ def _problem(text: str) -> str | None:
     if size > DOCUMENT_BYTES_MAX:
         return f"The input has {size} bytes of UTF-8; at most {DOCUMENT_BYTES_MAX} are allowed."
     try:
-        orjson.loads(text)
+        read_document(text)
     except orjson.JSONDecodeError as error:
         return _in_words(text, error)
+    except ValueError as error:
+        return str(error)
     return None
 
 

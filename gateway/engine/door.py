@@ -34,7 +34,7 @@ from gateway.engine.units import (
     end_change,
     history_changes,
 )
-from gateway.store.protocol import Change, DeleteTimer, ExecutionRow, Insert, Store
+from gateway.store.protocol import Change, DeleteTimer, ExecutionRow, Insert, Store, Upsert
 
 HOT_EXECUTIONS: Final = 4096
 UNIT_RECORDS: Final = 1000
@@ -164,8 +164,9 @@ class Door:
         more = effect_changes(hot.row.id, hot.execution)
         running = hot.execution.status == "RUNNING"
         continues = running and bool(hot.execution.ready)
-        if continues and not hot.continues:
-            more.append(Insert(continue_row(hot.row.id, self._now())))
+        if continues:
+            # Also where the row stands: writing it again arms its timer again.
+            more.append(Upsert(continue_row(hot.row.id, self._now())))
         if hot.continues and not continues:
             more.append(DeleteTimer(hot.row.id, 0, CONTINUE))
         hot.continues = continues

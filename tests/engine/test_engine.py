@@ -290,3 +290,14 @@ async def test_stopping_ends_what_was_outstanding(autojump_clock):
         assert (row.status, row.error, row.cause) == ("ABORTED", "Enough", "of it")
         assert await engine.get_activity_task(ACTIVITY, "w", 1) is None
         assert await engine.store.tasks() == []
+
+
+async def test_a_run_of_many_units_does_not_wait_for_the_clock(autojump_clock):
+    """Each unit of a long execution is followed at once by the next one."""
+    async with running(MemoryStore()) as engine:
+        inner = {"StartAt": "P", "States": {"P": PASS}}
+        arn = await put_machine(engine, machine(M={"Type": "Map", "Iterator": inner, "End": True}))
+        items = "[" + ",".join(["1"] * 2000) + "]"
+        result = await engine.start_execution(arn, "n", items)
+        await wait_status(engine, result.row.arn, "SUCCEEDED")
+        assert clock() - result.row.start_at < 1000
