@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
+import trio
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -27,6 +28,7 @@ from pydantic import (
 
 from gateway.durations import Duration
 from gateway.sources.protocol import Intake
+from gateway.store.protocol import PositionRow
 
 
 def _start(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
@@ -123,6 +125,17 @@ class KafkaSource(BaseModel):
         )  # loads aiokafka, which `check` can do without
 
         await read_group(self, intake)
+
+    async def place(self, row: PositionRow) -> None:
+        """Have a position that a person set taken by the broker too, which could be ahead of it.
+
+        The group must have no members. Raises Unavailable when the broker does not take it.
+        """
+        from gateway.sources.kafka_events import Partition
+        from gateway.sources.kafka_loop import commit_offset
+
+        partition = Partition(row.topic, row.partition)
+        await trio.to_thread.run_sync(commit_offset, self, partition, row.offset)
 
     @model_validator(mode="after")
     def _security_is_whole(self) -> Self:

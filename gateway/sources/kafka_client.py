@@ -15,6 +15,8 @@ _REQUEST_TIMEOUT_MS = 15_000
 _RETRY_MS = 250
 _METADATA_AGE_MS = 60_000
 _HEARTBEATS_IN_SESSION = 3
+_REBALANCE_MS = 10_000
+"""How long other members wait for us to end our work at a rebalance, at least."""
 
 
 def consumer_settings(source: KafkaSource) -> dict[str, Any]:
@@ -37,6 +39,7 @@ def consumer_settings(source: KafkaSource) -> dict[str, Any]:
         "retry_backoff_ms": _RETRY_MS,
         "metadata_max_age_ms": _METADATA_AGE_MS,
         "session_timeout_ms": session_ms,
+        "rebalance_timeout_ms": max(session_ms, _REBALANCE_MS),
         "heartbeat_interval_ms": session_ms // _HEARTBEATS_IN_SESSION,
         "security_protocol": source.security_protocol,
     }

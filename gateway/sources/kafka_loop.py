@@ -21,6 +21,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import (
+    CommitFailedError,
     KafkaConnectionError,
     KafkaError,
     NoOffsetForPartitionError,
@@ -30,6 +31,7 @@ from aiokafka.errors import (
 from gateway.errors import Unavailable
 from gateway.sources.kafka import KafkaSource
 from gateway.sources.kafka_client import consumer_settings
+from gateway.sources.kafka_cursor import Cursor
 from gateway.sources.kafka_events import (
     Assigned,
     Batch,
@@ -40,6 +42,7 @@ from gateway.sources.kafka_events import (
     Record,
     Revoked,
 )
+from gateway.sources.kafka_look import look, reason_of
 from gateway.sources.kafka_offsets import known_offsets, start_offsets
 
 POLL_SECONDS = 0.1
@@ -52,23 +55,7 @@ RELEASE_SECONDS = 4.0
 """What a rebalance waits for work in flight; below the shortest usual session timeout of 6 s."""
 COMMIT_SECONDS = 1.0
 CLOSE_SECONDS = 3.0
-BATCHES_AHEAD = 2
-"""Batches of a partition that the trio side has at a time; then it is paused. The second one is
-there so that the next fetch overlaps the work on the first."""
-
-
-@dataclass(slots=True)
-class _Cursor:
-    """Where one assigned partition stands."""
-
-    handed: int
-    """Everything below went to the trio side (or was there already)."""
-    settled: int = -1
-    """Everything below is on disk; -1 until something is."""
-    committed: int = -1
-    """The last ``settled`` that the broker has."""
-    outstanding: int = 0
-    """Batches that went to the trio side and are not settled."""
+PLACE_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -84,7 +71,7 @@ class _Assignment:
     """Set when the trio side has ended all work of the generation."""
     placed: bool = False
     """Every partition has been sought to its position."""
-    cursors: dict[Partition, _Cursor] = field(default_factory=dict)
+    cursors: dict[Partition, Cursor] = field(default_factory=dict)
 
 
 class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
@@ -135,11 +122,9 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
         cursor = self._assignment.cursors.get(partition)
         if generation != self._assignment.generation or cursor is None:
             return
-        cursor.settled = offset
-        if last:
-            cursor.outstanding -= 1
-            if partition in self._consumer.assignment():
-                self._consumer.resume(TopicPartition(*partition))
+        cursor.settle(offset, last=last)
+        if not cursor.full and partition in self._consumer.assignment():
+            self._consumer.resume(TopicPartition(*partition))
 
     def _on_release(self, generation: int) -> None:
         if generation == self._assignment.generation:
@@ -175,12 +160,10 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
         try:
             await _race(self._stopping.wait(), self._serve())
         except KafkaError as error:
-            raise Unavailable(_reason(error)) from error
+            raise Unavailable(reason_of(error)) from error
         finally:
             await self._commit()
-            with contextlib.suppress(KafkaError, TimeoutError):
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await self._consumer.stop()
+            await _close(self._consumer)
 
     async def _serve(self) -> None:
         try:
@@ -220,7 +203,7 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
         for partition, offset in offsets.items():
             self._consumer.seek(partition, offset)
             handed = assignment.rows.get(Partition(*partition), -1)
-            assignment.cursors[Partition(*partition)] = _Cursor(handed=handed)
+            assignment.cursors[Partition(*partition)] = Cursor(handed)
         self._consumer.resume(*offsets)
         assignment.placed = True
 
@@ -239,20 +222,18 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
             await self._hand_over(partition, cursor, fetched.get(partition, ()))
 
     async def _hand_over(
-        self, partition: Partition, cursor: _Cursor, records: Sequence[Record]
+        self, partition: Partition, cursor: Cursor, records: Sequence[Record]
     ) -> None:
         """Post what came, or that the log went on without anything for us."""
         ours = TopicPartition(*partition)
-        if ours not in self._consumer.assignment() or cursor.outstanding == BATCHES_AHEAD:
+        if ours not in self._consumer.assignment() or cursor.full:
             return
         next_offset = await self._consumer.position(ours)  # known, hence at once
-        if not records and next_offset <= cursor.handed:
-            return
-        self._post(Batch(partition, records, next_offset))
-        cursor.handed = next_offset
-        cursor.outstanding += 1
-        if cursor.outstanding == BATCHES_AHEAD:
-            self._consumer.pause(ours)
+        if cursor.news(records, next_offset):
+            self._post(Batch(partition, records, next_offset))
+            cursor.hand(next_offset)
+            if cursor.full:
+                self._consumer.pause(ours)
 
     async def _start_again(
         self, assignment: _Assignment, lost: Mapping[TopicPartition, int]
@@ -278,35 +259,52 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
                 self._post(health)
 
     async def _look(self) -> Health:
-        missing = tuple(sorted(set(self._settings.topics) - self._consumer.subscription()))
-        if missing:
-            self._subscribe()
         try:
             async with asyncio.timeout(LOOK_SECONDS):
-                ends = await self._consumer.end_offsets(list(self._consumer.assignment()))
+                return await look(self._consumer, self._settings.topics, self._subscribe)
         except TimeoutError:
-            return Health({}, missing, away=f"none within {LOOK_SECONDS:g} s")
-        except KafkaError as error:
-            return Health({}, missing, away=_reason(error))
-        return Health({Partition(*p): end for p, end in ends.items()}, missing, away=None)
+            return Health({}, (), away=f"none within {LOOK_SECONDS:g} s")
 
     async def _commit(self) -> None:
         """Tell the broker what is settled. Best effort: the rows are what counts."""
-        due = {
-            partition: cursor
-            for partition, cursor in self._assignment.cursors.items()
-            if cursor.settled not in (-1, cursor.committed)
-        }
-        offsets = {TopicPartition(*partition): cursor.settled for partition, cursor in due.items()}
-        if not offsets:
+        cursors = self._assignment.cursors
+        due = {partition: cursor.settled for partition, cursor in cursors.items() if cursor.due}
+        if not due:
             return
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
-                await self._consumer.commit(offsets)
+                await self._consumer.commit({TopicPartition(*p): at for p, at in due.items()})
         except (KafkaError, TimeoutError):
             return
-        for partition, cursor in due.items():
-            cursor.committed = offsets[TopicPartition(*partition)]
+        for partition, offset in due.items():
+            cursors[partition].committed = offset
+
+
+def commit_offset(settings: KafkaSource, partition: Partition, offset: int) -> None:
+    """Set the group's offset at the broker, in the calling thread. Raises Unavailable when that
+    cannot be done, above all while the group has members."""
+    asyncio.run(_commit_offset(settings, TopicPartition(*partition), offset))
+
+
+async def _commit_offset(settings: KafkaSource, partition: TopicPartition, offset: int) -> None:
+    consumer = AIOKafkaConsumer(**consumer_settings(settings))
+    try:
+        async with asyncio.timeout(PLACE_SECONDS):
+            await consumer.start()
+            consumer.assign([partition])
+            await consumer.commit({partition: offset})
+    except CommitFailedError as error:
+        raise Unavailable(f"the group {settings.group} has members; stop them first") from error
+    except (KafkaError, TimeoutError) as error:
+        raise Unavailable(reason_of(error)) from error
+    finally:
+        await _close(consumer)
+
+
+async def _close(consumer: AIOKafkaConsumer) -> None:
+    with contextlib.suppress(KafkaError, TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await consumer.stop()
 
 
 async def _race(*contenders: Coroutine[Any, Any, Any]) -> None:
@@ -320,7 +318,3 @@ async def _race(*contenders: Coroutine[Any, Any, Any]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__

@@ -26,7 +26,8 @@ class Status:
         """These partitions are ours; None where nothing has been read yet."""
         self._positions = dict(positions)
         self._ends = {}
-        self._troubles.clear()
+        # What held up an earlier connection is over; a topic may still be missing.
+        self._troubles = {place: why for place, why in self._troubles.items() if place == "topics"}
         self._log.info("kafka partitions assigned", partitions=sorted(map(str, positions)))
         self._report()
 

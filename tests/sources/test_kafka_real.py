@@ -10,6 +10,8 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from kafka_rig import Cluster, KafkaTrigger, numbers, reading, source
 
+from gateway.errors import Unavailable
+from gateway.store.protocol import PositionRow
 from tests.kafka_broker import RealKafka
 from tests.kafka_broker.node import PASSWORD, USERNAME
 
@@ -122,6 +124,31 @@ async def test_start_at_a_time_begins_at_the_first_record_from_then_on(cluster: 
         await trigger.until(lambda: trigger.rows.get((topic, 0)) == 6)
         await trigger.until(lambda: trigger.rows.get((topic, 1)) == 2)
     assert trigger.bodies == [{"n": n} for n in (3, 4, 5)]
+
+
+async def test_a_position_set_by_hand_counts_though_the_broker_was_ahead(cluster: Cluster) -> None:
+    """Placed at the broker as well while nobody reads, it is where reading goes on."""
+    topic, before, after = cluster.topic(), KafkaTrigger(), KafkaTrigger()
+    settings = source(cluster, topic)
+    cluster.produce(topic, numbers(0, 5))
+    async with reading(settings, before):
+        await before.until(lambda: len(before.started) == 5)
+    row = PositionRow(settings.group, topic, 0, 2)
+    await settings.place(row)
+    after.rows[topic, 0] = row.offset
+    async with reading(settings, after):
+        await after.until(lambda: after.offsets() == [2, 3, 4])
+
+
+async def test_a_position_is_not_set_under_readers(cluster: Cluster) -> None:
+    """The broker refuses it, and the message says what to do."""
+    topic, trigger = cluster.topic(), KafkaTrigger()
+    cluster.produce(topic, numbers(0, 1))
+    settings = source(cluster, topic)
+    async with reading(settings, trigger):
+        await trigger.until(lambda: len(trigger.started) == 1)
+        with pytest.raises(Unavailable, match="has members; stop them first"):
+            await settings.place(PositionRow(settings.group, topic, 0, 0))
 
 
 def secured(real_kafka: RealKafka, password: str) -> dict[str, str | list[str]]:

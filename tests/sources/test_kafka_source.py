@@ -121,6 +121,7 @@ async def test_no_more_than_the_concurrency_is_in_work(cluster: Cluster) -> None
     """While the trigger is full its partitions wait; the member stays in its group; all arrives."""
     topic, trigger = cluster.topic(), KafkaTrigger()
     trigger.gate = trio.Event()
+    trigger.rows = {(topic, partition): 0 for partition in range(4)}
     for partition in range(3):
         cluster.produce(topic, numbers(0, 300), partition=partition)
     async with reading(source(cluster, topic, fetch_bytes=1024), trigger, concurrency=7):
@@ -154,6 +155,7 @@ async def test_what_is_in_work_when_cancelled_becomes_durable_and_is_committed(
     """A stop waits for a delivery under way, and leaves its offset at the broker."""
     topic, trigger = cluster.topic(), KafkaTrigger()
     trigger.gate = trio.Event()
+    trigger.rows[topic, 0] = 0
     settings = source(cluster, topic)
     cluster.produce(topic, numbers(0, 3))
     async with reading(settings, trigger) as scope:

@@ -1,0 +1,50 @@
+"""How far one assigned partition has come: handed over, on disk, known to the broker. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.sources.kafka_events import Record
+
+BATCHES_AHEAD = 2
+"""Batches of a partition that the trio side has at a time; then it is paused. The second one is
+there so that the next fetch overlaps the work on the first."""
+
+
+@dataclass(slots=True)
+class Cursor:
+    """Where one partition stands."""
+
+    handed: int = -1
+    """Everything below went to the trio side, or was stored before; -1 where nothing was."""
+    settled: int | None = None
+    """Everything below is on disk, as far as we were told."""
+    committed: int | None = None
+    """The last ``settled`` that the broker has."""
+    outstanding: int = 0
+    """Batches that went to the trio side and are not settled."""
+
+    @property
+    def full(self) -> bool:
+        """Nothing more may be handed over."""
+        return self.outstanding >= BATCHES_AHEAD
+
+    @property
+    def due(self) -> bool:
+        """The broker does not have what is settled."""
+        return self.settled != self.committed
+
+    def news(self, records: Sequence[Record], next_offset: int) -> bool:
+        """Whether there is something to hand over: records, or a log that went on without any."""
+        return bool(records) or next_offset > self.handed
+
+    def hand(self, next_offset: int) -> None:
+        """A batch up to there goes to the trio side."""
+        self.handed = next_offset
+        self.outstanding += 1
+
+    def settle(self, offset: int, *, last: bool) -> None:
+        """Everything below is on disk; ``last`` says that the batch is done with it."""
+        self.settled = offset
+        self.outstanding -= last
