@@ -1,1 +1,1 @@
-"""The trio shell around the language core: everything that changes an execution goes through here."""
+"""The trio shell around the language core: whatever changes an execution goes through here."""
