@@ -24,6 +24,7 @@ import json
 import logging
 import os
 import random
+import select
 import signal
 import socket
 import threading
@@ -87,8 +88,18 @@ def run(
     )
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: worker.stop())
+            signal.signal(number, lambda *_: _stop(worker))
     worker.run()
+
+
+def _stop(worker: Worker) -> None:
+    # After a kill -9 of the daemon nobody reads what we print, and a print would fail the task.
+    for descriptor in (1, 2):
+        output = select.poll()
+        output.register(descriptor, 0)
+        if any(event & select.POLLERR for _, event in output.poll(0)):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+    worker.stop()
 
 
 class Worker:

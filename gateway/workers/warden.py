@@ -54,7 +54,9 @@ async def open_warden(log: structlog.stdlib.BoundLogger) -> AsyncIterator[Warden
         process = await trio.lowlevel.open_process(
             [sys.executable, "-I", "-S", str(script)],
             stdin=reading,
+            # Whoever reads our output to its end must not wait for a process that outlives us.
             stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
     finally:

@@ -19,7 +19,7 @@ WORKER = """
 activities: { pick: {} }
 machines: { pick: { definition: pick.asl.json } }
 workers:
-  picker: { activity: pick, command: [python, worker.py], cwd: ".", stop_grace: 20s }
+  picker: { activity: pick, command: [python, worker.py], cwd: ".", stop_grace: 3s }
 """
 SLOW_HANDLER = """
 import time
@@ -27,6 +27,7 @@ from gateway.worker import run
 def handle(order, context):
     print("working")
     time.sleep(1)
+    print("done", flush=True)
     return "picked"
 run(handle)
 """
@@ -79,7 +80,8 @@ def test_a_stop_lets_a_worker_answer(worker_config):
 def test_a_second_signal_hurries(worker_config, tmp_path):
     """What would take the whole grace is cut short; nothing of the worker is left."""
     (tmp_path / "worker.py").write_text(DEAF)
-    worker_config.write_text(worker_config.read_text() + "grace: 60s\n")
+    text = worker_config.read_text().replace("stop_grace: 3s", "stop_grace: 60s")
+    worker_config.write_text(text + "grace: 60s\n")
     with running(worker_config) as daemon:
         daemon.ready()
         pid = daemon.logged("worker started")["pid"]
@@ -94,7 +96,8 @@ def test_a_second_signal_hurries(worker_config, tmp_path):
 def test_the_grace_ends_what_does_not_end(worker_config, tmp_path):
     """A deaf worker is killed when the daemon's grace is over, whatever its own says."""
     (tmp_path / "worker.py").write_text(DEAF)
-    worker_config.write_text(worker_config.read_text() + "grace: 300ms\n")
+    text = worker_config.read_text().replace("stop_grace: 3s", "stop_grace: 60s")
+    worker_config.write_text(text + "grace: 300ms\n")
     with running(worker_config) as daemon:
         daemon.ready().logged("up")
         assert daemon.stop() == 0
@@ -113,7 +116,11 @@ def test_health_says_503_while_it_stops(worker_config, tmp_path):
 
 
 def test_a_kill_loses_nothing_and_leaves_no_worker(worker_config):
-    """After SIGKILL the worker ends by itself; the next daemon goes on with what was running."""
+    """After SIGKILL the worker finishes its task, answers the next daemon, and is gone."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    text = worker_config.read_text().replace("listen: 127.0.0.1:0", f"listen: 127.0.0.1:{port}", 1)
+    worker_config.write_text(text.replace("stop_grace: 3s", "stop_grace: 20s"))
     with running(worker_config) as daemon:
         daemon.ready()
         pid = daemon.logged("worker started")["pid"]
@@ -124,8 +131,14 @@ def test_a_kill_loses_nothing_and_leaves_no_worker(worker_config):
         daemon.process.wait()
     with running(worker_config) as daemon:
         daemon.ready()
-        row = daemon.aws("DescribeExecution", executionArn=started["executionArn"])
-        assert row["status"] == "RUNNING"
+        arn = started["executionArn"]
+        ended = daemon.until(
+            lambda: (
+                (row := daemon.aws("DescribeExecution", executionArn=arn))["status"] == "SUCCEEDED"
+                and row
+            )
+        )
+        assert ended["output"] == '"picked"'
         daemon.until(lambda: not alive(pid))
 
 
