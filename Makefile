@@ -1,9 +1,8 @@
 # The commands of the project; each does its own installing. `make demo` and `make test` are the two to know.
 PYTHON ?= python3
 BIN := .venv/bin
-SHARED ?= ../shared
 
-.PHONY: install demo test check bench clean
+.PHONY: install demo test check clean
 
 install: .venv/.installed
 
@@ -17,7 +16,7 @@ demo: install
 	$(BIN)/stategate demo $(if $(KEEP),--keep)
 
 test: install
-	$(BIN)/python -m tests.run --shared $(SHARED)
+	$(BIN)/pytest -q
 
 check: install
 	$(BIN)/ruff format --check gateway tests
@@ -25,9 +24,6 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports --config pyproject.toml
 	$(BIN)/pytest -q -m "not slow"
-
-bench: install
-	$(BIN)/python -m tests.benchmarks
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
