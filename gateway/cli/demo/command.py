@@ -13,13 +13,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from gateway.cli.demo.orders import send_orders
-from gateway.cli.demo.stand_ins import Cloud, broker, cloud, receiver
-from gateway.cli.demo.story import Story
+if TYPE_CHECKING:
+    from gateway.cli.demo.stand_ins import Cloud
+    from gateway.cli.demo.story import Story
 
 READY_SECONDS: Final = 30
 LIMIT_SECONDS: Final = 120
@@ -33,6 +33,10 @@ def demo(
 ) -> None:
     """Show the main job on local stand-ins: orders in through a queue, a topic and a webhook,
     durable executions, a worker that is killed, completions out."""
+    from gateway.cli.demo.orders import send_orders
+    from gateway.cli.demo.stand_ins import broker, cloud, receiver
+    from gateway.cli.demo.story import Story
+
     story = Story()
     with (
         tempfile.TemporaryDirectory(prefix="stategate-demo-") as folder,

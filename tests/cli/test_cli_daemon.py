@@ -1,0 +1,148 @@
+"""Commands that ask a running daemon, as processes against a real one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from tests.daemon.process import running, write_config
+
+pytestmark = pytest.mark.slow
+
+CONFIG = """
+machines:
+  echo: { definition: pass.asl.json }
+  pick: { definition: pick.asl.json }
+activities: { pick: {} }
+triggers:
+  orders:
+    source: { type: webhook, path: /orders }
+    start: echo
+    name: States.Format('order-{}', $.body.id)
+"""
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory):
+    """One for all tests of this file."""
+    with running(write_config(tmp_path_factory.mktemp("cli"), CONFIG)) as daemon:
+        yield daemon.ready()
+
+
+@pytest.fixture
+def stategate(daemon):
+    """Runs a command against the daemon; returns exit code and what it printed."""
+
+    def run(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway", *map(str, arguments)],
+            env={"STATEGATE_ENDPOINT": daemon.url, "COLUMNS": "80"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+def test_an_execution_from_start_to_history(stategate):
+    """Started by the machine's name and waited for; listed; its events told."""
+    code, said = stategate("start", "echo", "--name", "one", "--input", '{"n": 1}', "--wait")
+    assert code == 0
+    assert "SUCCEEDED" in said
+    assert '{"n":1}' in said.replace(" ", "")
+    code, said = stategate("executions", "--prefix", "on", "--status", "SUCCEEDED")
+    assert code == 0
+    assert "one" in said.splitlines()[1]
+    code, said = stategate("history", "one")
+    assert [line.split()[2] for line in said.splitlines()[2:]] == [
+        "ExecutionStarted",
+        "PassStateEntered",
+        "PassStateExited",
+        "ExecutionSucceeded",
+    ]
+
+
+def test_a_running_one_is_stopped(stategate, daemon):
+    """ABORTED, with error and cause; waiting for it ends with 1."""
+    assert stategate("start", "pick", "--name", "stuck")[0] == 0
+    code, _ = stategate("stop", "stuck", "--error", "Enough", "--cause", "by hand")
+    assert code == 0
+    code, said = stategate("executions", "--status", "ABORTED", "--json")
+    [row] = json.loads(said)["executions"]
+    assert row["name"] == "stuck"
+    row = daemon.aws("DescribeExecution", executionArn=row["executionArn"])
+    assert (row["error"], row["cause"]) == ("Enough", "by hand")
+
+
+def test_what_is_not_there_is_told(stategate):
+    """Machines, executions and letters that do not exist: a sentence, exit code 1."""
+    code, said = stategate("start", "nope")
+    assert (code, "there are echo, pick" in said) == (1, True)
+    code, said = stategate("history", "nobody")
+    assert (code, "there is no execution 'nobody'" in said) == (1, True)
+    code, said = stategate("letters", "show", "x")
+    assert (code, "LetterDoesNotExist" in said) == (1, True)
+
+
+def test_letters_are_listed_shown_retried_and_dropped(stategate, daemon):
+    """A message without the id that its name needs becomes one."""
+    hooks = daemon.health()["webhooks"]
+    assert httpx.post(f"{hooks}/orders", json={"total": 3}).status_code == 422
+    code, said = stategate("letters", "list", "--origin", "orders", "--json")
+    [letter] = json.loads(said)["letters"]
+    identity = letter["id"]
+    assert identity in stategate("letters", "list")[1]
+    code, said = stategate("letters", "show", identity)
+    assert code == 0
+    assert '"total": 3' in said
+    code, said = stategate("letters", "retry", identity)
+    assert (code, "It still cannot be taken" in said) == (1, True)
+    assert stategate("letters", "drop", identity)[0] == 0
+    assert "There is no letter." in stategate("letters", "list")[1]
+
+
+def test_positions_are_set_and_listed(stategate):
+    """The next offset to be read, forwards and back."""
+    assert "There is no position." in stategate("positions")[1]
+    assert stategate("positions", "set", "group", "shop.orders", "0", "42")[0] == 0
+    assert stategate("positions", "set", "group", "shop.orders", "0", "7")[0] == 0
+    _, said = stategate("positions", "--json")
+    assert json.loads(said)["positions"] == [
+        {"source": "group", "topic": "shop.orders", "partition": 0, "offset": 7}
+    ]
+    assert "shop.orders" in stategate("positions", "--group", "group")[1]
+
+
+def test_a_backup_is_whole_and_verifies(stategate, daemon, tmp_path):
+    """While the daemon runs; so does verify, over the file, the copy and the configuration."""
+    assert stategate("start", "pick", "--name", "open")[0] == 0
+    copy = tmp_path / "copy.db"
+    code, said = stategate("backup", copy)
+    assert code == 0, said
+    for what in (copy, daemon.path):
+        code, said = stategate("verify", what)
+        assert code == 0, said
+        assert "as its history says" in said
+
+
+def test_verify_tells_of_a_difference(stategate, daemon, tmp_path):
+    """A task that is gone from its rows is a difference: exit code 1."""
+    import sqlite3
+
+    assert stategate("start", "pick", "--name", "broken")[0] == 0
+    copy = tmp_path / "copy.db"
+    assert stategate("backup", copy)[0] == 0
+    connection = sqlite3.connect(copy)
+    connection.execute("DELETE FROM tasks")
+    connection.commit()
+    connection.close()
+    code, said = stategate("verify", copy, "--json")
+    assert code == 1
+    assert any("broken" in line for line in json.loads(said)["differences"])
