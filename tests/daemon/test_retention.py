@@ -1,0 +1,56 @@
+"""Retention: executions go when their time is over, and a full disk only delays it."""
+
+from __future__ import annotations
+
+import structlog
+import trio
+
+from gateway.daemon.retention import BATCH, EVERY_SECONDS, sweep_forever
+from gateway.store.protocol import StoreFull
+
+
+class Sweeps:
+    """Stands for the store and the catalog; ``left`` executions are to go."""
+
+    def __init__(self, left=0, full=0):
+        self.left = left
+        self.full = full
+        self.asked = []
+        self.reaped = 0
+
+    async def sweep(self, before, limit):
+        """At most ``limit`` of them, once the disk has room."""
+        if self.full:
+            self.full -= 1
+            raise StoreFull
+        self.asked.append((before, limit))
+        gone = min(limit, self.left)
+        self.left -= gone
+        return gone
+
+    async def reap(self):
+        """Machines that are being deleted."""
+        self.reaped += 1
+
+
+async def run(sweeps, seconds):
+    """The pump, for so long; keep is 10 s and the time 100 s."""
+    log = structlog.get_logger()
+    with trio.move_on_after(seconds):
+        await sweep_forever(sweeps, sweeps, lambda: 100_000, lambda: 10.0, log)
+
+
+async def test_all_that_is_due_goes_batch_by_batch(autojump_clock):
+    """Everything that ended before now minus keep, however much it is."""
+    sweeps = Sweeps(left=2 * BATCH + 1)
+    await run(sweeps, EVERY_SECONDS + 1)
+    assert sweeps.left == 0
+    assert set(sweeps.asked) == {(90_000, BATCH)}
+    assert sweeps.reaped == 1
+
+
+async def test_a_full_disk_is_waited_out(autojump_clock):
+    """The next minute tries again."""
+    sweeps = Sweeps(left=5, full=1)
+    await run(sweeps, 2 * EVERY_SECONDS + 1)
+    assert sweeps.left == 0
