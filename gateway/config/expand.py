@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,16 +22,20 @@ _INSIDE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", 
 
 
 def variables(environ: Mapping[str, str]) -> Lookup:
-    """The environment, and where it lacks a name, systemd's ``$CREDENTIALS_DIRECTORY/NAME``."""
+    """The environment, and where it lacks a name, systemd's ``$CREDENTIALS_DIRECTORY/NAME``.
+
+    ``stategate_NAME`` is the same: LoadCredential= of a directory puts its own name before those of
+    the files.
+    """
     directory = environ.get("CREDENTIALS_DIRECTORY")
 
     def lookup(name: str) -> str | None:
         if name in environ or directory is None:
             return environ.get(name)
-        try:
-            return (Path(directory) / name).read_text().removesuffix("\n")
-        except (OSError, ValueError):
-            return None
+        for file in (Path(directory) / name, Path(directory) / f"stategate_{name}"):
+            with suppress(OSError, ValueError):
+                return file.read_text().removesuffix("\n")
+        return None
 
     return lookup
 

@@ -60,6 +60,8 @@ def test_credentials(tmp_path):
     (tmp_path / "A").write_text("from the file")
     lookup = variables({"A": "one", "CREDENTIALS_DIRECTORY": str(tmp_path)})
     assert lookup("SECRET") == "s3cret"
+    (tmp_path / "stategate_OTHER").write_text("of a directory")
+    assert lookup("OTHER") == "of a directory"
     assert lookup("A") == "one"
     assert lookup("NOPE") is None
     assert variables({})("SECRET") is None
