@@ -67,8 +67,21 @@ class Daemon:
     async def _run_store(self, listener: socket.socket) -> None:
         path = str(self._state.config.settings.store.path)
         committed = self._metrics.committed
-        async with open_sqlite(path, on_commit=lambda _, seconds: committed(seconds)) as store:
+        async with open_sqlite(
+            path, on_commit=lambda _, seconds: committed(seconds), on_full=self._disk
+        ) as store:
             await self._run_pumps(store, listener)
+
+    def _disk(self, full: bool) -> None:
+        self._state.disk_full = full
+        database = str(self._state.config.settings.store.path.absolute())
+        if full:
+            said = "the disk is full: intake pauses until there is room"
+            self._log.error(said, database=database)
+            self._notify.status(f"The disk is full: make room for {database}")
+        else:
+            self._log.info("the disk has room again: intake goes on", database=database)
+            self._notify.status(self._state.summary())
 
     async def _run_pumps(self, store: Store, listener: socket.socket) -> None:
         async with open_post_client() as http, trio.open_nursery() as nursery:

@@ -36,6 +36,8 @@ class State:
     """None until the API is served."""
     last_reload: dict[str, Any] | None = None
     """When it was (``at``, ms since the epoch) and, where it was refused, its ``problems``."""
+    disk_full: bool = False
+    """Whether the last commit found no room on the disk."""
     started_at: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,6 +51,7 @@ class State:
             "started_at": self.started_at,
             "config": str(self.config.path),
             "database": str(self.config.settings.store.path.absolute()),
+            "disk_full": self.disk_full,
             **({"reload": self.last_reload} if self.last_reload else {}),
             **(await _parts(self.parts) if self.parts else {}),
         }

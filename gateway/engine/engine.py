@@ -8,6 +8,7 @@ durable.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -285,8 +286,14 @@ class Engine:
     async def _refuse_unsupported(self) -> None:
         async for row in self._unsupported_tasks:
             cause = f"This version of Stategate has no integration for the resource {row.resource}"
-            stimulus = stimuli.Fail(row.number, "States.Runtime", cause)
-            await self._door.handle(row.execution, stimulus)
+            await self._refuse(row, stimuli.Fail(row.number, "States.Runtime", cause))
+
+    async def _refuse(self, row: TaskRow, stimulus: stimuli.Fail) -> None:
+        while True:
+            with suppress(StoreFull):
+                await self._door.handle(row.execution, stimulus)
+                return
+            await trio.sleep(FULL_RETRY_SECONDS)
 
 
 def _named(token: str) -> Token:

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from heapq import heappop, heappush
 from typing import Final
 
-import structlog
 import trio
 
 from gateway.store.protocol import Change, DeleteTimer, Insert, Store, StoreFull, TimerRow, Upsert
@@ -44,7 +43,6 @@ class Timers:
         """Every timer due before this is in memory."""
         self._refill_at = 0
         self._changed = trio.Event()
-        self._log = structlog.get_logger("timers")
 
     def committed(self, unit: Sequence[Change]) -> None:
         """Take note of the timers that a durable unit began or ended."""
@@ -92,7 +90,6 @@ class Timers:
         try:
             await self._fire(row)
         except StoreFull:
-            self._log.warning("timer waits: the disk is full", execution=row.execution)
             self._arm(row._replace(due=self._now() + FULL_RETRY_MS))
         finally:
             self._firing.discard(key)

@@ -98,7 +98,8 @@ class Intake:
     """Waits until the trigger takes more (``max_running``, full disk); call it before each
     receive."""
     full: Callable[[], float | None]
-    """Seconds after which it is worth trying again, or None while there is room (for webhooks)."""
+    """Seconds after which it is worth trying again, or None while there is room (for webhooks).
+    Raises Unavailable, with a time, while nothing can be taken (disk full)."""
     positions: Callable[[str], Awaitable[list[PositionRow]]]
     """The stored positions of a consumer group."""
     report: Callable[..., None]

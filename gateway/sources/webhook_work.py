@@ -47,14 +47,14 @@ class WebhookDesk:
 
     async def answer(self, request: WebhookRequest, parameters: Mapping[str, str]) -> Response:
         """The answer to one request. Raises Refusal and ClientGone."""
-        if (seconds := self._intake.full()) is not None:
-            raise _busy(seconds)
-        async with self._slot():
-            arrival = await request.read(self._source.max_body_bytes, self._source.timeout)
-            try:
+        try:
+            if (seconds := self._intake.full()) is not None:
+                raise _busy(seconds)
+            async with self._slot():
+                arrival = await request.read(self._source.max_body_bytes, self._source.timeout)
                 return await self._take(arrival, parameters)
-            except Unavailable as error:
-                raise _unavailable(error) from error
+        except Unavailable as error:
+            raise _unavailable(error) from error
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:

@@ -50,6 +50,7 @@ class Trigger:
         self._max_running = max_running
         self._dead_letter = dead_letter
         self._paused_until = 0.0
+        self._pause_reason = ""
         self._log = structlog.get_logger("trigger").bind(trigger=self.name)
 
     async def room(self) -> None:
@@ -59,10 +60,13 @@ class Trigger:
             await self._running.below(self.name, self._max_running)
 
     def full(self) -> float | None:
-        """Seconds after which it is worth trying again, or None while there is room."""
+        """Seconds after which it is worth trying again, or None while there is room.
+
+        Raises Unavailable while the engine takes no starts.
+        """
         pause = self._paused_until - trio.current_time()
         if pause > 0:
-            return pause
+            raise Unavailable(self._pause_reason, pause)
         if self._max_running is not None and self._running.count(self.name) >= self._max_running:
             return _PAUSE_SECONDS
         return None
@@ -84,6 +88,7 @@ class Trigger:
             return await self._deliver(messages, positions, keep=keep)
         except Unavailable as away:
             self._paused_until = trio.current_time() + (away.retry_after or _PAUSE_SECONDS)
+            self._pause_reason = away.reason
             raise
 
     async def redeliver(self, letter: LetterRow) -> None:

@@ -11,7 +11,7 @@ from gateway.engine.verify import verify
 from gateway.errors import ApiError, Unavailable
 from gateway.store.memory import MemoryStore
 from gateway.store.protocol import Insert, LetterRow, PositionRow, StoreFull
-from tests.engine.rig import ACTIVITY, TASK, clock, machine, running, wait_status
+from tests.engine.rig import ACTIVITY, TASK, build, clock, machine, running, wait_status
 
 YEAR = 365 * 86_400
 PASS = {"Type": "Pass", "End": True}
@@ -276,6 +276,21 @@ async def test_a_resource_without_integration_fails_its_execution_clearly(autoju
         execution = (await engine.start_execution(arn, "n", "{}")).row.arn
         await wait_status(engine, execution, "FAILED")
         assert "sqs:sendMessage" in (await engine.execution(execution)).cause
+
+
+async def test_a_resource_without_integration_waits_for_a_full_disk(autojump_clock):
+    """While its failure cannot be written the engine goes on; it is written when there is room."""
+    store = FullStore()
+    engine = await build(store)
+    task = {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "End": True}
+    arn = await put_machine(engine, machine(T=task))
+    execution = (await engine.start_execution(arn, "n", "{}")).row.arn
+    store.full = True
+    async with running(store) as engine:
+        await trio.sleep(30)
+        assert (await engine.execution(execution)).status == "RUNNING"
+        store.full = False
+        await wait_status(engine, execution, "FAILED")
 
 
 async def test_stopping_ends_what_was_outstanding(autojump_clock):

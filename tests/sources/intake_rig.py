@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 import trio
 
+from gateway.errors import Unavailable
 from gateway.sources.protocol import Intake, Message, Outcome, Started
 
 
@@ -27,6 +28,8 @@ class FakeTrigger:
         self.most_in_work = 0
         self.arrivals = trio.Condition()
         self.full_seconds: float | None = None
+        self.away: Unavailable | None = None
+        """While it is set, nothing can be taken."""
         self.reports: list[tuple[str, dict[str, Any]]] = []
 
     async def deliver(
@@ -60,6 +63,12 @@ class FakeTrigger:
             self.started.append(message)
         return Started(f"arn:{message.default_name}", message.default_name, duplicate)
 
+    def full(self) -> float | None:
+        """As the test has set it."""
+        if self.away is not None:
+            raise self.away
+        return self.full_seconds
+
     def report(self, state: str, **details: Any) -> None:
         """Keeps what the source said of itself."""
         self.reports.append((state, details))
@@ -86,7 +95,7 @@ class FakeTrigger:
             deliver=self.deliver,
             concurrency=concurrency,
             room=trio.lowlevel.checkpoint,
-            full=lambda: self.full_seconds,
+            full=self.full,
             positions=_no_positions,
             report=self.report,
             in_thread=partial(trio.to_thread.run_sync, limiter=limiter, abandon_on_cancel=True),

@@ -89,6 +89,16 @@ async def test_a_full_trigger_sends_away_with_a_time() -> None:
         assert rig.trigger.batches == []
 
 
+async def test_a_trigger_that_takes_nothing_now_says_why() -> None:
+    """503 with Retry-After and the reason while nothing can be taken, as on a full disk."""
+    async with open_rig() as rig, rig.source():
+        rig.trigger.away = Unavailable("the disk is full", 2.5)
+        answer = await rig.http.post("/hooks/orders", json={})
+        assert (answer.status_code, answer.json()) == (503, {"message": "the disk is full"})
+        assert answer.headers["retry-after"] == "3"
+        assert rig.trigger.batches == []
+
+
 async def test_unknown_paths_and_methods() -> None:
     """404 for a path that nobody has, 405 with what the path takes."""
     async with open_rig() as rig, rig.source(), rig.source(methods=["PUT"]):

@@ -78,8 +78,10 @@ async def test_changes_of_one_table_keep_their_order(path):
 
 
 async def test_a_full_disk_is_told_and_got_over(path):
-    """StoreFull to each caller, nothing of their units; the same units pass when there is room."""
-    async with open_sqlite(path) as store:
+    """StoreFull to each caller, nothing of their units; the same units pass when there is room.
+    Whoever asked is told of both turns."""
+    told = []
+    async with open_sqlite(path, on_full=told.append) as store:
         await store.commit(inserts(execution(1)))
         await store._writer.do(lambda c: c.execute("PRAGMA max_page_count = 60").fetchall())
         units = [inserts(execution(n), DocumentRow(n, 1, b"x" * 50_000)) for n in range(2, 9)]
@@ -87,8 +89,10 @@ async def test_a_full_disk_is_told_and_got_over(path):
         assert await store.last_execution() == 1
         with pytest.raises(StoreFull):
             await store.commit(inserts(DocumentRow(1, 1, b"x" * 500_000)))
+        assert told == [True]
         await store._writer.do(lambda c: c.execute("PRAGMA max_page_count = 100000").fetchall())
         assert await commit_in_one_batch(store, units) == [None] * 7
+        assert told[-1] is False
         assert await store.documents(8) == {1: b"x" * 50_000}
 
 

@@ -170,7 +170,9 @@ async def test_unavailable(gate, monkeypatch, autojump_clock):
         patch.setattr(gate.engine, "start", full)
         with pytest.raises(Unavailable):
             await trigger.deliver([message(1)])
-    assert trigger.full() == 5.0
+    with pytest.raises(Unavailable, match="the disk is full") as away:
+        trigger.full()
+    assert away.value.retry_after == 5.0
     await trigger.room()
     assert trio.current_time() == pytest.approx(5.0)
     assert trigger.full() is None

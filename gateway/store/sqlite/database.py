@@ -17,7 +17,7 @@ from gateway.store.protocol import StoreBusy, StoreClosed, StoreUnusable
 from gateway.store.sqlite.readers import Readers
 from gateway.store.sqlite.schema import migrate
 from gateway.store.sqlite.store import SqliteStore
-from gateway.store.sqlite.writer import OnCommit, Writer
+from gateway.store.sqlite.writer import OnCommit, OnFull, Writer
 
 READERS = 3
 _MODE = 0o600
@@ -41,7 +41,7 @@ _READER_SETTINGS = ("PRAGMA query_only = ON", "PRAGMA cache_size = -16384")
 
 @asynccontextmanager
 async def open_sqlite(
-    path: str, *, on_commit: OnCommit | None = None
+    path: str, *, on_commit: OnCommit | None = None, on_full: OnFull | None = None
 ) -> AsyncIterator[SqliteStore]:
     """The store in this file, which is made where there is none (its directory is not).
 
@@ -59,7 +59,7 @@ async def open_sqlite(
                 body.cancel()
 
             readers = Readers(reading, fail)
-            writer = Writer(writing, fail, on_commit)
+            writer = Writer(writing, fail, on_commit, on_full)
             try:
                 yield SqliteStore(file, writer, readers)
             finally:
@@ -146,7 +146,14 @@ def _open(
 
 def _unusable(path: str, error: OSError | sqlite3.Error) -> StoreUnusable:
     reason = error.strerror if isinstance(error, OSError) else str(error)
-    return StoreUnusable(
-        f"the database {path} cannot be used: {reason}; "
-        "its directory must exist, and this user must be able to write there"
-    )
+    return StoreUnusable(f"the database {path} cannot be used: {reason}; {_remedy(error)}")
+
+
+def _remedy(error: OSError | sqlite3.Error) -> str:
+    match error:
+        case OSError(errno=errno.ENOSPC) | sqlite3.Error(sqlite_errorcode=sqlite3.SQLITE_FULL):
+            return "make room on its disk, then start again"
+        case sqlite3.Error(sqlite_errorcode=sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT):
+            return "restore a backup, or name another file as store.path"
+        case _:
+            return "its directory must exist, and this user must be able to write there"

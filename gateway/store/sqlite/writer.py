@@ -25,6 +25,8 @@ from gateway.store.sqlite.batch import full_disk_told, write_batch
 
 OnCommit: TypeAlias = Callable[[int, float], None]
 """Called on the writer's thread after each transaction: how many units, in how many seconds."""
+OnFull: TypeAlias = Callable[[bool], None]
+"""Called in trio's thread when the disk has become full (True) and when it has room again."""
 Chore: TypeAlias = Callable[[sqlite3.Connection], Any]
 """Upkeep, run by itself between two batches; it begins and commits its own transaction."""
 
@@ -50,10 +52,13 @@ class Writer:
         connection: sqlite3.Connection,
         on_failure: Callable[[BaseException], None],
         on_commit: OnCommit | None,
+        on_full: OnFull | None,
     ) -> None:
         self._connection = connection
         self._on_failure = on_failure
         self._on_commit = on_commit
+        self._on_full = on_full
+        self._full = False
         self._token = trio.lowlevel.current_trio_token()
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed: str | None = None
@@ -90,7 +95,7 @@ class Writer:
                 settled = self._write(pending)
                 for _ in settled:
                     pending.popleft()
-                self._token.run_sync_soon(_settle, settled)
+                self._token.run_sync_soon(self._finish, settled)
         except BaseException as error:  # Whatever it is, nobody may wait for ever.
             with suppress(trio.RunFinishedError):
                 self._token.run_sync_soon(self._fail, list(pending), error)
@@ -140,6 +145,14 @@ class Writer:
 
     # --------------------------------------------------------------- in trio's thread
 
+    def _finish(self, settled: _Settled) -> None:
+        full = any(_found_full(result) for _, result in settled)
+        if full != self._full:
+            self._full = full
+            if self._on_full is not None:
+                self._on_full(full)
+        _settle(settled)
+
     def _fail(self, jobs: list[_Job], error: BaseException) -> None:
         """The disk is broken: nobody's unit is acknowledged any more, and the store ends."""
         self._closed, self._cause = f"the database cannot be written any more: {error}", error
@@ -148,6 +161,10 @@ class Writer:
                 jobs.append(job)
         _settle([(job, outcome.Error(self._refusal())) for job in jobs])
         self._on_failure(error)
+
+
+def _found_full(result: _Result) -> bool:
+    return isinstance(result, outcome.Error) and isinstance(result.error, StoreFull)
 
 
 def _settle(settled: _Settled) -> None:
