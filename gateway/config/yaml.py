@@ -150,13 +150,20 @@ def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
 
+_CLEARER: Mapping[str, str] = {
+    "found character '\\t' that cannot start any token": "a tab cannot indent; use spaces",
+    "but found another document": "a second document begins here; write one document a file",
+}
+"""What PyYAML says, and what a person can act upon."""
+
+
 def _syntax(bad: yaml.YAMLError, text: str) -> Problem:
     said, line = str(bad), 1
     if isinstance(bad, ReaderError):
         said = f"the character U+{bad.character:04X} is not allowed"
         line = text.count("\n", 0, bad.position) + 1
     elif isinstance(bad, yaml.MarkedYAMLError):
-        said = " ".join(filter(None, (bad.problem, bad.context)))
+        said = _CLEARER.get(bad.problem or "") or " ".join(filter(None, (bad.problem, bad.context)))
         mark = bad.problem_mark or bad.context_mark
         line = mark.line + 1 if mark else 1
     return Problem("", f"no valid YAML: {said}", line=line)
