@@ -19,6 +19,7 @@ from gateway.asl.states.passing import Fail, Pass, Succeed
 from gateway.asl.states.state import Catcher, Program, Retrier, State, StateMachine
 from gateway.asl.states.task import Task
 from gateway.asl.states.wait import Wait, moment_of, parse_timestamp, seconds_after
+from gateway.asl.unsupported import only_supported, only_supported_processor
 
 MAX_BYTES: Final = 1_048_576
 Common = dict[str, Json]
@@ -34,17 +35,12 @@ def parse_definition(text: str) -> StateMachine:
     if not isinstance(document, dict):
         raise DefinitionError([Diagnostic(SCHEMA, "/", "Expected value of type Object")])
     fields = Fields(document, "", diagnostics)
-    _only_jsonpath(fields)
+    only_supported(fields)
     timeout = fields.integer("TimeoutSeconds", 1, 99_999_999)
     program = _program(fields)
     if diagnostics:
         raise DefinitionError(diagnostics)
     return StateMachine(program.start_at, program.states, timeout)
-
-
-def _only_jsonpath(fields: Fields) -> None:
-    if fields.members.get("QueryLanguage", "JSONPath") != "JSONPath":
-        fields.error("QueryLanguage: this version of Stategate evaluates JSONPath only")
 
 
 def _program(fields: Fields) -> Program:
@@ -109,7 +105,7 @@ def _state(name: str, fields: Fields) -> State | None:
         types = ", ".join(_TYPES)
         fields.error(f"Unknown state type; expected one of [{types}]", "Type")
         return None
-    _only_jsonpath(fields)
+    only_supported(fields)
     before = len(fields.diagnostics)
     state = build(fields, {"name": name})
     return state if len(fields.diagnostics) == before else None
@@ -271,7 +267,7 @@ def _map(fields: Fields, common: Common) -> State:
     selector = fields.one_of("ItemSelector", "Parameters")
     processor = fields.object(inner) if inner else None
     if processor is not None:
-        _only_inline(processor)
+        only_supported_processor(processor)
     return Map(
         **_failing(fields, common),
         programs=() if processor is None else (_program(processor),),
@@ -279,12 +275,6 @@ def _map(fields: Fields, common: Common) -> State:
         item_selector=fields.template(selector) if selector else None,
         max_concurrency=fields.count("MaxConcurrency"),
     )
-
-
-def _only_inline(processor: Fields) -> None:
-    config = processor.object("ProcessorConfig")
-    if config is not None and config.members.get("Mode", "INLINE") != "INLINE":
-        config.error("this version of Stategate runs Maps in Mode INLINE only", "Mode")
 
 
 _TYPES: Final[dict[str, Callable[[Fields, Common], State | None]]] = {

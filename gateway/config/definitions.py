@@ -38,15 +38,19 @@ def read_definition(name: str, machine: MachineSettings, problems: list[Problem]
     return text if all(problem.warning for problem in found) else None
 
 
-def undeclared_activities(
+def unanswered_tasks(
     machine: MachineSettings, text: str, arns: Arns, declared: frozenset[str]
 ) -> Iterator[Problem]:
-    """Warnings for tasks of activities that this configuration does not declare."""
+    """Warnings for tasks that nothing in this configuration, or in this version, answers."""
     known = {arns.activity(name) for name in declared}
     for pointer, resource in _resources(json.loads(text), ""):
-        if family(resource) == ACTIVITY and resource not in known:
+        if family(resource) != ACTIVITY:
+            said = f"this version of Stategate has no integration for {resource}: the task fails"
+        elif resource not in known:
             said = f"{resource} is none of this file's activities, so no worker may ever take it"
-            yield _problem(machine.definition, text, pointer, said, warning=True)
+        else:
+            continue
+        yield _problem(machine.definition, text, pointer, said, warning=True)
 
 
 def _substituted(name: str, text: str, machine: MachineSettings, problems: list[Problem]) -> str:

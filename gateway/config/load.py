@@ -14,7 +14,7 @@ from gateway.asl.errors import ExpressionError
 from gateway.asl.scope import Expression
 from gateway.asl.template import compile_template
 from gateway.config.checks import CHECKS, Named
-from gateway.config.definitions import read_definition, undeclared_activities
+from gateway.config.definitions import read_definition, unanswered_tasks
 from gateway.config.expand import expand, variables
 from gateway.config.settings import Settings
 from gateway.config.validate import validate
@@ -103,7 +103,7 @@ def _definitions(settings: Settings, named: Named, problems: list[Problem]) -> d
         text = read_definition(name, machine, problems)
         if text is not None:
             definitions[name] = text
-            problems.extend(undeclared_activities(machine, text, arns, named.activities))
+            problems.extend(unanswered_tasks(machine, text, arns, named.activities))
     return definitions
 
 

@@ -397,6 +397,19 @@ def test_undeclared_activity(load, tmp_path):
     ]
 
 
+def test_task_without_an_integration(load, tmp_path):
+    """A task that this version can hand to nobody is a warning in the definition."""
+    (tmp_path / "d.json").write_text(
+        '{"StartAt": "A", "States": {"A": {"Type": "Task", "End": true,\n'
+        '"Resource": "arn:aws:states:::lambda:invoke"}}}'
+    )
+    config = load("machines: { d: { definition: d.json } }\n")
+    assert list(map(str, config.warnings)) == [
+        "d.json:2: /States/A/Resource: warning: this version of Stategate has no integration for "
+        "arn:aws:states:::lambda:invoke: the task fails"
+    ]
+
+
 def test_insecure_is_a_choice(load):
     """The API listens for others where the file says that it may."""
     assert load("api: { listen: 0.0.0.0:8083, insecure: true }").settings.api.insecure

@@ -1,0 +1,43 @@
+"""What this version of the language does not have is refused, never passed over."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gateway.asl.definition import parse_definition
+from gateway.asl.errors import DefinitionError
+
+PASS = {"Type": "Pass", "End": True}
+INSIDE = {"StartAt": "B", "States": {"B": PASS}}
+DISTRIBUTED = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, **INSIDE}
+REFUSED = {
+    "/States/A/Assign": {**PASS, "Assign": {"x": 1}},
+    "/States/A/Output": {**PASS, "Output": {"x": 1}},
+    "/States/A": {**PASS, "QueryLanguage": "JSONata"},
+    "/States/A/ItemReader": {
+        "Type": "Map", "ItemReader": {}, "ItemProcessor": INSIDE, "End": True,
+    },
+    "/States/A/ItemProcessor/ProcessorConfig/Mode": {
+        "Type": "Map", "ItemProcessor": DISTRIBUTED, "End": True,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("location", REFUSED)
+def test_refused(location):
+    """The diagnostic says where it is, and that it is this version that does not have it."""
+    definition = {"StartAt": "A", "States": {"A": REFUSED[location]}}
+    with pytest.raises(DefinitionError) as refused:
+        parse_definition(json.dumps(definition))
+    (diagnostic,) = refused.value.diagnostics
+    assert diagnostic.location == location
+    assert "this version of Stategate" in diagnostic.message
+
+
+def test_the_machine_itself():
+    """A query language of the whole machine is refused as well."""
+    definition = {"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": PASS}}
+    with pytest.raises(DefinitionError, match="JSONPath only"):
+        parse_definition(json.dumps(definition))
