@@ -83,6 +83,8 @@ ORDER = {"id": 17, "drink": "latte", "cups": 2, "for": "Ada"}
 COFFEES = [
     (ORDER, "SUCCEEDED", "2 x latte for Ada"),
     ({**ORDER, "for": None}, "SUCCEEDED", "2 x latte for :-)"),
+    ({"id": 17, "drink": "latte", "cups": 2}, "SUCCEEDED", "2 x latte for :-)"),
+    ({"id": 17, "drink": "latte"}, "FAILED", "EmptyOrder"),
     ({**ORDER, "cups": 0}, "FAILED", "EmptyOrder"),
 ]
 
