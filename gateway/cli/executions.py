@@ -27,7 +27,8 @@ def start(
         str, typer.Argument(metavar="MACHINE", help="Name or ARN of the state machine.")
     ],
     name: Annotated[
-        str | None, typer.Option(help="Name of the execution; default: a UUID.")
+        str | None,
+        typer.Option(metavar="NAME", help="Name of the execution; default: a UUID."),
     ] = None,
     text: Annotated[
         str,
@@ -53,8 +54,10 @@ def start(
 
 def stop(
     execution: Execution,
-    error: Annotated[str | None, typer.Option(help="Error name that it ends with.")] = None,
-    cause: Annotated[str | None, typer.Option(help="Why, in words.")] = None,
+    error: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Error name that it ends with.")
+    ] = None,
+    cause: Annotated[str | None, typer.Option(metavar="TEXT", help="Why, in words.")] = None,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     as_json: AsJson = False,
 ) -> None:
@@ -73,9 +76,15 @@ def list_executions(
         str | None, typer.Option(metavar="MACHINE", help="Only this machine's, by name or ARN.")
     ] = None,
     prefix: Annotated[
-        str | None, typer.Option(help="Only those whose name begins with this.")
+        str | None,
+        typer.Option(metavar="TEXT", help="Only those whose name begins with this."),
     ] = None,
-    status: Annotated[Status | None, typer.Option(help="Only those with this status.")] = None,
+    status: Annotated[
+        Status | None,
+        typer.Option(
+            metavar="STATUS", help="RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED only."
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     as_json: AsJson = False,

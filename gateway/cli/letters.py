@@ -56,9 +56,10 @@ def show(
 
 @app.command()
 def retry(letters: Ids, endpoint: Endpoint = DEFAULT_ENDPOINT) -> None:
-    """Try letters again: a message through its trigger, a notification through its sink.
+    """Try letters again.
 
-    One that succeeds is a letter no more; at the first that does not, the command ends.
+    A message goes through its trigger, a notification through its sink. One that succeeds is a
+    letter no more; at the first that does not, the command ends.
     """
     client = Client(endpoint)
     for letter in letters:

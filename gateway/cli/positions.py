@@ -16,7 +16,9 @@ app = typer.Typer(help="How far Kafka topics have been read.")
 @app.callback(invoke_without_command=True)
 def list_positions(
     context: typer.Context,
-    group: Annotated[str | None, typer.Option(help="Only this consumer group's.")] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this consumer group's.")
+    ] = None,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     as_json: AsJson = False,
 ) -> None:
@@ -38,16 +40,19 @@ def list_positions(
 @app.command("set")
 def set_position(
     group: Annotated[str, typer.Argument(metavar="GROUP", help="The consumer group.")],
-    topic: Annotated[str, typer.Argument(metavar="TOPIC")],
-    partition: Annotated[int, typer.Argument(metavar="PARTITION", min=0)],
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="The topic.")],
+    partition: Annotated[
+        int, typer.Argument(metavar="PARTITION", min=0, help="Number of the partition.")
+    ],
     offset: Annotated[
         int, typer.Argument(metavar="OFFSET", min=0, help="The next offset to be read.")
     ],
     endpoint: Endpoint = DEFAULT_ENDPOINT,
 ) -> None:
-    """Set a position, forwards or back; the sources of the group are started anew around it.
+    """Set a position, forwards or back.
 
-    Messages that are read again start nothing twice while their executions are kept.
+    The sources of the group are started anew around it. Messages that are read again start nothing
+    twice while their executions are kept.
     """
     client = Client(endpoint)
     client.own("SetPosition", source=group, topic=topic, partition=partition, offset=offset)

@@ -31,8 +31,12 @@ def demo(
         bool, typer.Option("--keep", help="Leave it running afterwards, to play with.")
     ] = False,
 ) -> None:
-    """Show the main job on local stand-ins: orders in through a queue, a topic and a webhook,
-    durable executions, a worker that is killed, completions out."""
+    """Show the main job, on stand-ins of its own.
+
+    Orders come in through a queue, a topic and a webhook, durable executions run, a worker is
+    killed in the middle of a task, and completions go out. Takes half a minute and nothing but
+    free ports of this machine.
+    """
     from gateway.cli.demo.orders import send_orders
     from gateway.cli.demo.stand_ins import broker, cloud, receiver
     from gateway.cli.demo.story import Story
