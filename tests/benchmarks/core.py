@@ -1,0 +1,123 @@
+"""In process: the floor (bare SQLite), the engine on the store, and the language alone."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+import orjson
+import trio
+
+from gateway.asl import stimuli
+from gateway.asl.advance import advance
+from gateway.asl.codec import encode
+from gateway.asl.definition import parse_definition
+from gateway.asl.execution import Execution
+from gateway.asl.frame import Identity
+from gateway.engine.catalog import Catalog
+from gateway.engine.engine import Engine
+from gateway.engine.metrics import Metrics
+from gateway.engine.outbox import Outbox
+from gateway.engine.starts import StartRequest
+from gateway.store.sqlite import open_sqlite
+from tests.benchmarks.load import PASS_CHAIN
+from tests.benchmarks.report import Line
+
+TRANSITIONS = 10
+BATCH = 200
+
+
+def clock() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def language(rounds: int = 3000) -> list[Line]:
+    """``advance`` and ``encode`` for the chain of Pass, no store."""
+    lines = []
+    for size in (200, 7000):
+        text = orjson.dumps({"text": "x" * size}).decode()
+        chain = parse_definition(orjson.dumps(PASS_CHAIN).decode())
+        began = time.perf_counter()
+        for _ in range(rounds):
+            identity = Identity("arn", "n", "arn:aws:states:::m", "role", 0, text)
+            execution = Execution(identity, orjson.loads(text))
+            step = advance(chain, execution, stimuli.Start(), 0, os.urandom(16))
+            encode(step.records, 0, step.dumps)
+        each = (time.perf_counter() - began) / rounds / TRANSITIONS
+        lines.append(Line(f"a Pass transition, {size} B", "language alone", each * 1e6, "µs"))
+    return lines
+
+
+def floor(folder: Path, executions: int) -> float:
+    """Executions per second of a bare loop that writes the rows of the chain, 200 a commit."""
+    connection = sqlite3.connect(folder / "floor.db", isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(
+        "CREATE TABLE executions (id INTEGER PRIMARY KEY, arn TEXT UNIQUE, machine TEXT, name TEXT,"
+        " status TEXT, start_at INTEGER, stop_at INTEGER, input TEXT, output TEXT,"
+        " UNIQUE (machine, name))"
+    )
+    connection.execute("CREATE TABLE history (execution INTEGER, first INTEGER, records BLOB)")
+    records = b"x" * 500
+    began = time.perf_counter()
+    for start in range(0, executions, BATCH):
+        numbers = range(start, start + BATCH)
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(
+            "INSERT INTO executions VALUES (?, ?, 'm', ?, 'SUCCEEDED', 0, 0, '{}', '{}')",
+            [
+                (n, f"arn:aws:states:us-east-1:123456789012:execution:m:{n}", str(n))
+                for n in numbers
+            ],
+        )
+        connection.executemany(
+            "INSERT INTO history VALUES (?, 0, ?)", [(n, records) for n in numbers]
+        )
+        connection.execute("COMMIT")
+    rate = executions / (time.perf_counter() - began)
+    connection.close()
+    return rate
+
+
+async def _engine_rate(folder: Path, executions: int) -> float:
+    async with open_sqlite(str(folder / "engine.db")) as store:
+        catalog = Catalog(store, clock, region="us-east-1", account="123456789012")
+        await catalog.load()
+        metrics = Metrics()
+        outbox = Outbox(store, lambda _: None, clock, metrics)  # type: ignore[arg-type]
+        engine = Engine(store, catalog, outbox, clock, metrics)
+        row, _ = await catalog.create_machine("chain", orjson.dumps(PASS_CHAIN).decode())
+        async with trio.open_nursery() as nursery:
+            await nursery.start(engine.run)
+            began = time.perf_counter()
+
+            async def feed(number: int) -> None:
+                for start in range(0, executions // 2, BATCH):
+                    names = range(start, start + BATCH)
+                    await engine.start(
+                        [StartRequest(row.arn, f"{number}-{n}", '{"a": 1}') for n in names]
+                    )
+
+            async with trio.open_nursery() as feeders:
+                feeders.start_soon(feed, 0)
+                feeders.start_soon(feed, 1)
+            rate = executions / (time.perf_counter() - began)
+            nursery.cancel_scope.cancel()
+    return rate
+
+
+def durable(folder: Path, executions: int = 20_000) -> list[Line]:
+    """The engine on its store beside the floor."""
+    bare = floor(folder, executions)
+    engine = trio.run(_engine_rate, folder, executions)
+    return [
+        Line("W1 in process, batches", "floor (bare SQLite)", bare, "executions/s"),
+        Line(
+            "W1 in process, batches", "engine, durable", engine, "executions/s",
+            f"{engine / bare:.0%} of the floor, {engine * TRANSITIONS:,.0f} transitions/s",
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,135 @@
+"""Over HTTP, with the same driver: Stategate as a process, and the peers that are at hand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.benchmarks.load import Client, chain_rate, machine, together
+from tests.benchmarks.report import Line
+from tests.e2e.process import DaemonProcess, free_port, until
+
+ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:work"
+
+
+@contextmanager
+def stategate(folder: Path) -> Iterator[DaemonProcess]:
+    """The daemon on an empty database."""
+    port = free_port()
+    folder.mkdir(exist_ok=True)
+    config = folder / "bench.yaml"
+    text = f'store: {{ path: bench.db }}\napi: {{ listen: "127.0.0.1:{port}" }}\n'
+    config.write_text(text + "activities: { work: {} }\n")
+    with DaemonProcess(config, port) as daemon:
+        yield daemon
+
+
+@contextmanager
+def moto() -> Iterator[str]:
+    """moto's server, its state machines interpreted."""
+    port = free_port()
+    command = [str(Path(sys.executable).parent / "moto_server"), "-p", str(port)]
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, stdout=quiet, stderr=quiet)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        until(lambda: _answers(url), 30, "moto answers")
+        settings = {"stepfunctions": {"execute_state_machine": True}}
+        httpx.post(f"{url}/moto-api/config", json=settings).raise_for_status()
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2).status_code < 500
+    except httpx.TransportError:
+        return False
+
+
+def chain(folder: Path) -> list[Line]:
+    """W1: ten Pass states, eight clients."""
+    with stategate(folder / "chain") as daemon:
+        ours = chain_rate(daemon.url, 8000)
+    with moto() as url:
+        theirs = chain_rate(url, 200)
+    times = f"{ours / theirs:.1f} x moto; {ours * 10:,.0f} durable transitions/s"
+    return [
+        Line("W1 over HTTP, 8 clients", "Stategate, durable", ours, "executions/s", times),
+        Line("W1 over HTTP, 8 clients", "moto, in memory", theirs, "executions/s"),
+    ]
+
+
+def big_map(folder: Path) -> list[Line]:
+    """W2: an inline Map over 1,000 items."""
+    inner = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
+    definition = {"StartAt": "M", "States": {"M": {"Type": "Map", "Iterator": inner, "End": True}}}
+    with stategate(folder / "map") as daemon:
+        arn = machine(daemon.url, "map", definition)
+        client, best = Client(daemon.url), float("inf")
+        for n in range(3):
+            began = time.perf_counter()
+            started = client.call(
+                "StartExecution", stateMachineArn=arn, name=f"m{n}", input=json.dumps([1] * 1000)
+            )["executionArn"]
+            while client.call("DescribeExecution", executionArn=started)["status"] == "RUNNING":
+                time.sleep(0.002)
+            best = min(best, time.perf_counter() - began)
+        client.close()
+    return [Line("W2: Map over 1,000 items", "Stategate, durable", best * 1000, "ms")]
+
+
+def activity(folder: Path, rounds: int = 400, workers: int = 4) -> list[Line]:
+    """W4: start, GetActivityTask, SendTaskSuccess, by four workers; the time of each round trip."""
+    definition = {
+        "StartAt": "T",
+        "States": {"T": {"Type": "Task", "Resource": ACTIVITY, "End": True}},
+    }
+    took: list[float] = []
+    with stategate(folder / "activity") as daemon:
+        arn = machine(daemon.url, "task", definition)
+
+        def work(number: int) -> None:
+            client = Client(daemon.url)
+            for n in range(rounds):
+                began = time.perf_counter()
+                client.call("StartExecution", stateMachineArn=arn, name=f"{number}-{n}", input="{}")
+                task = client.call("GetActivityTask", activityArn=ACTIVITY)
+                client.call("SendTaskSuccess", taskToken=task["taskToken"], output="{}")
+                took.append(time.perf_counter() - began)
+            client.close()
+
+        seconds = together(workers, work)
+    took.sort()
+    rate = rounds * workers / seconds
+    quantiles = (
+        f"p50 {took[len(took) // 2] * 1000:.1f} ms, p99 {took[-len(took) // 100] * 1000:.1f} ms"
+    )
+    return [Line("W4: start, poll, answer", "Stategate, durable", rate, "round trips/s", quantiles)]
+
+
+def idle(folder: Path) -> list[Line]:
+    """Start-up and memory of a daemon that does nothing."""
+    port = free_port()
+    folder.mkdir(exist_ok=True)
+    config = folder / "idle.yaml"
+    config.write_text(f'store: {{ path: idle.db }}\napi: {{ listen: "127.0.0.1:{port}" }}\n')
+    daemon = DaemonProcess(config, port)
+    began = time.perf_counter()
+    with daemon:
+        seconds = time.perf_counter() - began
+        status = Path(f"/proc/{daemon.pid}/status").read_text()
+        resident = next(x for x in status.splitlines() if x.startswith("VmRSS"))
+    return [
+        Line("idle: start until ready", "Stategate", seconds, "s"),
+        Line("idle: memory", "Stategate", int(resident.split()[1]) / 1024, "MiB"),
+    ]
