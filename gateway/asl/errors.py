@@ -10,10 +10,19 @@ class StateError(Exception):
     """A state fails with an ASL error name. Retry, Catch or a failed execution; never leaves
     ``advance``."""
 
-    def __init__(self, error: str | None, cause: str | None, *, located: bool = False) -> None:
+    def __init__(
+        self,
+        error: str | None,
+        cause: str | None,
+        *,
+        also: str | None = None,
+        located: bool = False,
+    ) -> None:
         super().__init__(f"{error}: {cause}")
         self.error = error
         self.cause = cause
+        self.also = also
+        """A narrower name under which Retry and Catch may ask for it, too."""
         self.located = located
         """AWS puts "An error occurred while executing the state '<name>' (entered at the event id
         #<n>). " before the cause; ``advance`` does so where this is set."""

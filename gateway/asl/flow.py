@@ -180,16 +180,17 @@ def fail(run: Run, frame: Frame, error: StateError) -> None:
     if error.located:
         place = f"(entered at the event id #{frame.entered_event}). "
         cause = f"An error occurred while executing the state '{state.name}' {place}{error.cause}"
-        error = StateError(error.error, cause)
+        error = StateError(error.error, cause, also=error.also)
     if error.error in UNCATCHABLE:
         run.emit(r.ExecutionFailed(frame.id, error.error, error.cause))
     elif not (_retry(run, frame, state, error) or _catch(run, frame, state, error)):
         _climb(run, frame, state, error)
 
 
-def matches(names: tuple[str, ...], error: str | None) -> bool:
+def matches(names: tuple[str, ...], failure: StateError) -> bool:
     """Whether an ErrorEquals list matches the error."""
-    if error in names:
+    error = failure.error
+    if error in names or (failure.also is not None and failure.also in names):
         return True
     if error in NAMED_ONLY:
         return False
@@ -198,7 +199,7 @@ def matches(names: tuple[str, ...], error: str | None) -> bool:
 
 def _retry(run: Run, frame: Frame, state: State, error: StateError) -> bool:
     for index, retrier in enumerate(state.retry):
-        if not matches(retrier.errors, error.error):
+        if not matches(retrier.errors, error):
             continue
         used = frame.retries.get(index, 0)
         if used >= retrier.max_attempts:
@@ -224,7 +225,7 @@ def _delay_ms(retrier: Retrier, used: int, random: Random) -> int:
 
 def _catch(run: Run, frame: Frame, state: State, error: StateError) -> bool:
     for catcher in state.catch:
-        if not matches(catcher.errors, error.error):
+        if not matches(catcher.errors, error):
             continue
         output: Json = {"Error": error.error}
         if error.cause is not None:
@@ -253,7 +254,7 @@ def _climb(run: Run, frame: Frame, state: State, error: StateError) -> None:
     parent = run.execution.frames[frame.parent]
     iteration = parent.type == "Map"
     run.emit(r.MapIterationFailed(frame.id) if iteration else r.BranchFailed(frame.id))
-    fail(run, parent, StateError(error.error, error.cause))
+    fail(run, parent, StateError(error.error, error.cause, also=error.also))
 
 
 def _fail_join(run: Run, frame: Frame) -> None:

@@ -80,7 +80,6 @@ def test_full_jitter_stays_below_the_delay():
         (["States.ALL"], "States.Timeout", True),
         (["States.TaskFailed"], "Custom", True),
         (["States.TaskFailed"], "States.Timeout", False),
-        (["States.TaskFailed"], "States.HeartbeatTimeout", True),
         (["States.ALL"], "States.DataLimitExceeded", False),
         (["States.DataLimitExceeded"], "States.DataLimitExceeded", True),
         (["States.ALL"], "States.Runtime", False),
@@ -162,10 +161,39 @@ def test_a_heartbeat_timer_ends_the_task(answered):
         driver.give(stimuli.Succeed(task.number, 1))
         assert driver.execution.status == "SUCCEEDED"
     else:
-        driver.give(stimuli.TimerFired(task.number, "heartbeat"))
-        assert driver.execution.error == "States.HeartbeatTimeout"
+        driver.give(stimuli.TimerFired(task.number, "heartbeat", timers["heartbeat"]))
+        assert driver.execution.error == "States.Timeout"
         assert types(driver)[-2:] == ["ActivityTimedOut", "ExecutionFailed"]
     assert driver.execution.effects == {}
+
+
+@pytest.mark.parametrize(
+    ("names", "caught"),
+    [
+        (["States.Timeout"], True),
+        (["States.HeartbeatTimeout"], True),
+        (["States.ALL"], True),
+        (["States.TaskFailed"], False),
+    ],
+)
+@pytest.mark.parametrize("around", [False, True], ids=["task", "parallel"])
+def test_a_missed_heartbeat_has_two_names(names, caught, around):
+    """It is a States.Timeout, as AWS records it, and may be asked for as States.HeartbeatTimeout,
+    by the task itself and by what stands around it."""
+    catch = {"Catch": [{"ErrorEquals": names, "Next": "Caught"}]}
+    task = {**TASK, "HeartbeatSeconds": 5}
+    state = {**task, **catch}
+    if around:
+        state = {"Type": "Parallel", "Branches": [machine(T=task)], "End": True, **catch}
+    driver = Driver(machine(S=state, Caught=END))
+    driver.give(stimuli.Start())
+    number = next(e.number for e in driver.execution.effects.values() if isinstance(e, Task))
+    driver.give(stimuli.HandOut(number, "w", None))
+    driver.give(stimuli.TimerFired(number, "heartbeat", driver.at + 5_000))
+    if caught:
+        assert driver.execution.output == {"Error": "States.Timeout"}
+    else:
+        assert driver.execution.error == "States.Timeout"
 
 
 def test_a_returned_task_is_handed_out_again_without_an_event():

@@ -260,7 +260,7 @@ def test_heartbeats_keep_a_task_and_silence_loses_it(client, activity):
 
     until(silent_ended, 10, "the silent task times out")
     row = client.describe_execution(executionArn=silent)
-    assert (row["status"], row["error"]) == ("FAILED", "States.HeartbeatTimeout")
+    assert (row["status"], row["error"]) == ("FAILED", "States.Timeout")
     client.send_task_success(taskToken=token, output="1")
     assert ended(client, beaten)["status"] == "SUCCEEDED"
 

@@ -156,7 +156,7 @@ async def test_heartbeats_keep_a_task_alive_and_silence_ends_it(autojump_clock):
         last = clock()
         await wait_status(engine, execution, "FAILED")
         row = await engine.execution(execution)
-        assert row.error == "States.HeartbeatTimeout"
+        assert row.error == "States.Timeout"
         assert last + 10_000 <= row.stop_at < last + 10_500
         with pytest.raises(ApiError, match="TaskTimedOut"):
             await engine.task_heartbeat(task.token)
