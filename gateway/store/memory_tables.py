@@ -26,6 +26,7 @@ from gateway.store.protocol import (
     LetterRow,
     MachineRow,
     MovePosition,
+    MoveTimer,
     NotificationRow,
     PositionRow,
     RevisionRow,
@@ -84,6 +85,8 @@ class Tables:
                 self._end(change)
             case MovePosition(row=row, force=force):
                 self._move(row, force)
+            case MoveTimer(row=row):
+                self._postpone(row)
             case _:
                 self._delete(*_PLACES[type(change)](self, change))
 
@@ -119,6 +122,11 @@ class Tables:
         held = self.positions.get(key)
         if held is None or force or row.offset > held.offset:
             self._put(self.positions, key, row)
+
+    def _postpone(self, row: TimerRow) -> None:
+        table, key = _PLACES[TimerRow](self, row)
+        if key in table and table[key].due < row.due:
+            self._put(table, key, row)
 
     def sweep(self, before: int, limit: int) -> int:
         """See ``Store.sweep``."""

@@ -214,6 +214,13 @@ class MovePosition(NamedTuple):
     force: bool = False
 
 
+class MoveTimer(NamedTuple):
+    """A timer that still stands is due later; one that is gone stays gone, none is ever due
+    earlier."""
+
+    row: TimerRow
+
+
 class DeleteTimer(NamedTuple):
     """The timer is no longer waited for; deleting one that is gone is fine, as for all deletes."""
 
@@ -258,6 +265,7 @@ Change: TypeAlias = (
     | EndExecution
     | Upsert
     | MovePosition
+    | MoveTimer
     | DeleteTimer
     | DeleteTask
     | DeleteNotification

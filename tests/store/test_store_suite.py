@@ -31,6 +31,7 @@ from gateway.store.protocol import (
     ExecutionFilter,
     Insert,
     MovePosition,
+    MoveTimer,
     Page,
     PositionRow,
     Stats,
@@ -167,6 +168,14 @@ async def test_units_take_effect_in_the_order_of_the_calls(store):
             nursery.start_soon(store.commit, unit)
             await trio.testing.wait_all_tasks_blocked()
     assert await store.execution_timers(1) == [timer(1, 2, due=7)]
+
+
+async def test_a_timer_is_moved_later_and_never_made(store):
+    """MoveTimer: a later moment counts, an earlier one does not, one that is gone stays gone."""
+    await store.commit(inserts(execution(1), timer(1)))
+    for due in (9_000, 7_000):
+        await store.commit([MoveTimer(timer(1, due=due)), MoveTimer(timer(1, 2))])
+        assert await store.execution_timers(1) == [timer(1, due=9_000)]
 
 
 async def test_a_cancelled_commit_keeps_its_unit(store):

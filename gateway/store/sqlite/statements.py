@@ -25,6 +25,7 @@ from gateway.store.protocol import (
     LetterRow,
     MachineRow,
     MovePosition,
+    MoveTimer,
     NotificationRow,
     PositionRow,
     RevisionRow,
@@ -94,6 +95,11 @@ _MOVE_POSITION = Statement(
     _put("INSERT", PositionRow).sql + " ON CONFLICT DO UPDATE"
     ' SET "offset" = excluded."offset" WHERE excluded."offset" > "offset"',
 )
+_MOVE_TIMER = Statement(
+    "timers",
+    'UPDATE timers SET due = ?4, "interval" = ?5'
+    " WHERE execution = ?1 AND number = ?2 AND kind = ?3 AND due < ?4",
+)
 
 
 def statement(change: Change) -> tuple[Statement, Sequence[Any]]:
@@ -107,5 +113,7 @@ def statement(change: Change) -> tuple[Statement, Sequence[Any]]:
             return _END, change
         case MovePosition(row=row, force=force):
             return (_SET_POSITION if force else _MOVE_POSITION), row
+        case MoveTimer(row=row):
+            return _MOVE_TIMER, row
         case _:
             return _DELETE[type(change)], change
