@@ -12,7 +12,7 @@ from gateway.asl import stimuli as s
 from gateway.asl.errors import StateError
 from gateway.asl.execution import Execution
 from gateway.asl.flow import HistoryFull, Run
-from gateway.asl.frame import Frame, Task
+from gateway.asl.frame import Frame, Task, Timer
 from gateway.asl.records import Record
 from gateway.asl.scope import Json
 from gateway.asl.states.state import StateMachine
@@ -30,6 +30,8 @@ class Step:
     records: list[Record]
     more: bool
     """Give ``Continue``: it could go on, but its budget is spent."""
+    taken: bool
+    """The stimulus counted; False where nothing waited for it, whatever else went on."""
     dumps: Callable[[Json], bytes]
     """Memo of the documents' texts, for the codec."""
     bug: Exception | None = None
@@ -51,16 +53,20 @@ def advance(
     """
     run = Run(machine, execution, at, seed)
     bug: Exception | None = None
+    taken = False
     try:
         if execution.status == "RUNNING":
-            _take(run, stimulus)
+            try:
+                _take(run, stimulus)
+            finally:
+                taken = bool(run.records)
             _go_on(run, budget)
     except HistoryFull:
         _end(run, "The execution reached the maximum number of history events (25000).")
     except Exception as error:
         bug = error
         _end(run, f"Internal error: {type(error).__name__}: {error}")
-    return Step(run.records, bool(execution.ready), run.dumps, bug)
+    return Step(run.records, bool(execution.ready), taken, run.dumps, bug)
 
 
 def _end(run: Run, cause: str) -> None:
@@ -95,8 +101,9 @@ def _take(run: Run, stimulus: Stimulus) -> None:
             _start(run)
         case s.Continue():
             pass
-        case s.TimerFired(number, kind):
-            if (number, kind) in run.execution.effects:
+        case s.TimerFired(number, kind, due):
+            timer = run.execution.effects.get((number, kind))
+            if isinstance(timer, Timer) and timer.due <= due:
                 _timer_fired(run, number, kind)
         case s.Stop(error, cause):
             run.emit(r.ExecutionAborted(0, error, cause))

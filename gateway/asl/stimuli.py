@@ -21,10 +21,15 @@ class Continue(NamedTuple):
 
 
 class TimerFired(NamedTuple):
-    """A timer of the execution is due: kind wait, retry, execution, timeout or heartbeat."""
+    """A timer of the execution is due: kind wait, retry, execution, timeout or heartbeat.
+
+    One that was due before ``due`` belongs to an earlier hand-out of the task and ends nothing.
+    """
 
     number: int
     kind: str
+    due: int
+    """When it was due as its row said, never before the moment in the history."""
 
 
 class HandOut(NamedTuple):

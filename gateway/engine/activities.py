@@ -6,7 +6,7 @@ its row.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from typing import NamedTuple
 
 import trio
@@ -37,7 +37,7 @@ class _Queue:
     """Tasks and polls of one activity; at most one of the two is waiting."""
 
     def __init__(self) -> None:
-        self.tasks: deque[Key] = deque()
+        self.tasks: OrderedDict[Key, None] = OrderedDict()
         self.polls: deque[_Poll] = deque()
 
     def put(self, key: Key, *, first: bool) -> None:
@@ -46,15 +46,14 @@ class _Queue:
             poll = self.polls.popleft()
             poll.key = key
             poll.given.set()
-        elif first:
-            self.tasks.appendleft(key)
         else:
-            self.tasks.append(key)
+            self.tasks[key] = None
+            self.tasks.move_to_end(key, last=not first)
 
     async def get(self) -> Key:
         """The next task. A cancelled caller loses none."""
         if self.tasks:
-            return self.tasks.popleft()
+            return self.tasks.popitem(last=False)[0]
         poll = _Poll()
         self.polls.append(poll)
         try:
@@ -74,11 +73,20 @@ class ActivityQueues:
 
     def __init__(self) -> None:
         self._queues: dict[str, _Queue] = {}
+        self._homes: dict[Key, _Queue] = {}
+        """The queue of each task that was put and has not ended."""
 
     def put(self, row: TaskRow, *, first: bool = False) -> None:
         """A task waits for a worker."""
         if family(row.resource) == ACTIVITY:
-            self._queue(row.resource).put((row.execution, row.number), first=first)
+            key = (row.execution, row.number)
+            self._homes[key] = self._queue(row.resource)
+            self._homes[key].put(key, first=first)
+
+    def discard(self, key: Key) -> None:
+        """The task has ended."""
+        if (queue := self._homes.pop(key, None)) is not None:
+            queue.tasks.pop(key, None)
 
     async def get(self, activity_arn: str) -> Key:
         """The next task of the activity; may have ended meanwhile."""

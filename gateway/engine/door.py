@@ -40,8 +40,8 @@ HOT_EXECUTIONS: Final = 4096
 UNIT_RECORDS: Final = 1000
 """A long step is committed every so many records."""
 
-Committed = Callable[[list[Change]], None]
-Ended = Callable[[ExecutionRow], list[Insert]]
+Committed = Callable[[list[Change], list[ExecutionRow]], None]
+Announce = Callable[[ExecutionRow], list[Insert]]
 
 
 @dataclass(slots=True)
@@ -58,7 +58,8 @@ class Hot:
 @dataclass(slots=True)
 class _Delivery:
     stimulus: Stimulus
-    records: list[Record] | None = None
+    taken: bool | None = None
+    """Whether it counted; None while it waits."""
 
 
 @dataclass(slots=True)
@@ -78,22 +79,22 @@ class Door:
         now: Callable[[], int],
         *,
         committed: Committed,
-        ended: Ended,
+        announce: Announce,
     ) -> None:
-        """``committed`` hears of every unit after it is durable; ``ended`` gives the notifications
-        of an execution whose status turned final."""
+        """``committed`` hears of every unit after it is durable, and which executions ended in it;
+        ``announce`` gives the notifications of an execution whose status turned final."""
         self._store = store
         self._catalog = catalog
         self._now = now
         self._committed = committed
-        self._ended = ended
+        self._announce = announce
         self._hot: OrderedDict[int, Hot] = OrderedDict()
         self._entries: dict[int, _Entry] = {}
         self._log = structlog.get_logger("engine")
 
-    async def handle(self, execution: int, stimulus: Stimulus) -> list[Record]:
-        """Apply the stimulus; returns the records it led to when they are durable, none where
-        nothing waited for it or there is no such execution. Raises StoreFull."""
+    async def handle(self, execution: int, stimulus: Stimulus) -> bool:
+        """Apply the stimulus; returns when what it led to is durable. False: nothing waited for it,
+        or there is no such execution. Raises StoreFull."""
         delivery = _Delivery(stimulus)
         entry = self._entries.setdefault(execution, _Entry())
         entry.waiting.append(delivery)
@@ -101,14 +102,14 @@ class Door:
         try:
             with trio.CancelScope(shield=True):
                 async with entry.lock:
-                    if delivery.records is None:
+                    if delivery.taken is None:
                         await self._advance_bundle(execution, entry, delivery)
         finally:
             entry.users -= 1
             if not entry.users:
                 self._entries.pop(execution, None)
-        assert delivery.records is not None, "whoever advanced the bundle answered for it"
-        return delivery.records
+        assert delivery.taken is not None, "whoever advanced the bundle answered for it"
+        return delivery.taken
 
     def admit(self, hot: Hot) -> None:
         """Take an execution that has just been started into the cache."""
@@ -131,33 +132,33 @@ class Door:
         hot = await self._load(execution)
         if hot is None:
             for delivery in bundle:
-                delivery.records = []
+                delivery.taken = False
             return
-        answers: list[list[Record]] = []
         changes: list[Change] = []
+        before = hot.execution.sequence
         try:
-            answers.extend(self.step(hot, each.stimulus, changes) for each in bundle)
+            taken = [self.step(hot, each.stimulus, changes) for each in bundle]
             while hot.execution.ready and hot.execution.status == "RUNNING":
                 await trio.lowlevel.checkpoint()
-                answers[-1] += self.step(hot, stimuli.Continue(), changes)
-                if sum(map(len, answers)) >= UNIT_RECORDS:
+                self.step(hot, stimuli.Continue(), changes)
+                if hot.execution.sequence - before >= UNIT_RECORDS:
                     break
             if changes:
                 await self.commit([hot], changes)
         except BaseException:
             self._hot.pop(execution, None)
             raise
-        for delivery, records in zip(bundle, answers, strict=True):
-            delivery.records = records
+        for delivery, counted in zip(bundle, taken, strict=True):
+            delivery.taken = counted
 
-    def step(self, hot: Hot, stimulus: Stimulus, changes: list[Change]) -> list[Record]:
-        """Advance once and add what follows to ``changes``."""
+    def step(self, hot: Hot, stimulus: Stimulus, changes: list[Change]) -> bool:
+        """Advance once and add what follows to ``changes``; whether the stimulus counted."""
         at = self._now()
         step = advance(hot.machine, hot.execution, stimulus, at, os.urandom(16))
         if step.bug is not None:
             self._log.error("bug", execution=hot.row.arn, stimulus=stimulus, exc_info=step.bug)
         changes += history_changes(hot.row.id, hot.execution, step, at)
-        return step.records
+        return step.taken
 
     def finish(self, hot: Hot, changes: list[Change]) -> list[Change]:
         """The rows that a unit needs besides the history: effects, and the end if it has come."""
@@ -181,13 +182,13 @@ class Door:
         unit = changes
         for hot in hots:
             unit = self.finish(hot, unit)
-            if hot.execution.status != "RUNNING":
-                unit += self._ended(hot.row)
+        ended = [hot.row for hot in hots if hot.execution.status != "RUNNING"]
+        for row in ended:
+            unit += self._announce(row)
         await self._store.commit(unit)
-        for hot in hots:
-            if hot.execution.status != "RUNNING":
-                self._hot.pop(hot.row.id, None)
-        self._committed(unit)
+        for row in ended:
+            self._hot.pop(row.id, None)
+        self._committed(unit, ended)
 
     # ------------------------------------------------------------------ loading
     async def _load(self, execution: int) -> Hot | None:

@@ -30,8 +30,10 @@ from gateway.engine.tokens import Token, new_token, read_token
 from gateway.errors import ApiError, Unavailable
 from gateway.store.protocol import (
     Change,
+    DeleteTask,
     ExecutionRow,
     Insert,
+    MoveTimer,
     PositionRow,
     Store,
     StoreFull,
@@ -65,12 +67,11 @@ class Engine:
         self._queues = ActivityQueues()
         self._beats: dict[tuple[int, int], int] = {}
         """When a task was last heard of, for tasks that have sent a heartbeat since the start."""
-        self._door = Door(store, catalog, now, committed=self._committed, ended=self._ended)
+        self._door = Door(store, catalog, now, committed=self._committed, announce=self._announce)
         self._starts = Starts(store, catalog, self._door, now, announce=self._announce)
         self._timers = Timers(store, now, self._fire)
         self._unsupported: trio.MemorySendChannel[TaskRow]
         self._unsupported, self._unsupported_tasks = trio.open_memory_channel[TaskRow](2**20)
-        self._ending: dict[int, ExecutionRow] = {}
         self._log = structlog.get_logger("engine")
 
     # --------------------------------------------------------------------- running
@@ -223,7 +224,6 @@ class Engine:
     async def _answer(self, named: Token, stimulus: stimuli.Stimulus) -> None:
         if not await self._door.handle(named.execution, stimulus):
             raise await self._no_such_task(named)
-        self._beats.pop((named.execution, named.number), None)
 
     async def task_heartbeat(self, token: str) -> None:
         """SendTaskHeartbeat. Raises ApiError InvalidToken, TaskTimedOut."""
@@ -242,25 +242,20 @@ class Engine:
     async def _fire(self, row: TimerRow) -> None:
         beat = self._beats.get((row.execution, row.number), 0)
         if row.kind == "heartbeat" and beat + row.interval > self.now():
-            moved = Upsert(row._replace(due=beat + row.interval))
+            moved = MoveTimer(row._replace(due=beat + row.interval))
             await self.store.commit([moved])
             self._timers.committed([moved])
             return
-        stimulus: stimuli.Stimulus = stimuli.TimerFired(row.number, row.kind)
+        stimulus: stimuli.Stimulus = stimuli.TimerFired(row.number, row.kind, row.due)
         if row.number == 0:
             stimulus = stimuli.Continue()
         await self._door.handle(row.execution, stimulus)
-        self._beats.pop((row.execution, row.number), None)
 
     # ----------------------------------------------------- what a unit sets in motion
     def _announce(self, row: ExecutionRow) -> list[Insert]:
         return self._outbox.inserts(row, row.machine_arn.rpartition(":")[2])
 
-    def _ended(self, row: ExecutionRow) -> list[Insert]:
-        self._ending[row.id] = row
-        return self._announce(row)
-
-    def _committed(self, unit: Sequence[Change]) -> None:
+    def _committed(self, unit: Sequence[Change], ended: Sequence[ExecutionRow]) -> None:
         self._timers.committed(unit)
         self._outbox.committed(unit)
         for change in unit:
@@ -269,13 +264,15 @@ class Engine:
                     self._offer(row)
                 case Upsert(TaskRow(started_at=None) as row):
                     self._offer(row, first=True)
+                case DeleteTask(execution, number):
+                    self._queues.discard((execution, number))
+                    self._beats.pop((execution, number), None)
                 case _:
                     pass
-        ended, self._ending = self._ending, {}
-        for execution in ended.values():
-            self._metrics.ended(execution.status)
+        for end in ended:
+            self._metrics.ended(end.status)
             for hear in self.on_end:
-                hear(execution)
+                hear(end)
 
     def _offer(self, row: TaskRow, *, first: bool = False) -> None:
         if family(row.resource) == ACTIVITY:

@@ -10,15 +10,27 @@ from collections.abc import Awaitable, Callable, Sequence
 from heapq import heappop, heappush
 from typing import Final
 
+import structlog
 import trio
 
-from gateway.store.protocol import Change, DeleteTimer, Insert, Store, StoreFull, TimerRow, Upsert
+from gateway.store.protocol import (
+    Change,
+    DeleteTimer,
+    Insert,
+    MoveTimer,
+    Store,
+    StoreClosed,
+    StoreFull,
+    TimerRow,
+    Upsert,
+)
 
 WINDOW_MS: Final = 60_000
 WINDOW_ROWS: Final = 10_000
 AT_ONCE: Final = 100
 """Timers in work at the same time."""
 FULL_RETRY_MS: Final = 1_000
+BUG_RETRY_MS: Final = 60_000
 
 Key = tuple[int, int, str]
 
@@ -43,12 +55,13 @@ class Timers:
         """Every timer due before this is in memory."""
         self._refill_at = 0
         self._changed = trio.Event()
+        self._log = structlog.get_logger("timers")
 
     def committed(self, unit: Sequence[Change]) -> None:
         """Take note of the timers that a durable unit began or ended."""
         for change in unit:
             match change:
-                case Insert(TimerRow() as row) | Upsert(TimerRow() as row):
+                case Insert(TimerRow() as row) | Upsert(TimerRow() as row) | MoveTimer(row):
                     if row.due < self._horizon:
                         self._arm(row)
                 case DeleteTimer(execution, number, kind):
@@ -69,9 +82,11 @@ class Timers:
             while True:
                 await self._refill()
                 for row in self._due():
+                    # A timer may be due again before its last firing has returned.
+                    firing = object()
                     self._firing.add(_key(row))
-                    await limiter.acquire_on_behalf_of(_key(row))
-                    nursery.start_soon(self._fire_one, row, limiter)
+                    await limiter.acquire_on_behalf_of(firing)
+                    nursery.start_soon(self._fire_one, row, firing, limiter)
                 await self._sleep()
 
     def _due(self) -> list[TimerRow]:
@@ -85,15 +100,20 @@ class Timers:
                 due.append(row)
         return due
 
-    async def _fire_one(self, row: TimerRow, limiter: trio.CapacityLimiter) -> None:
-        key = _key(row)
+    async def _fire_one(self, row: TimerRow, firing: object, limiter: trio.CapacityLimiter) -> None:
         try:
             await self._fire(row)
         except StoreFull:
             self._arm(row._replace(due=self._now() + FULL_RETRY_MS))
+        except StoreClosed:
+            raise
+        except Exception:
+            # One execution cannot go on; the timers of the others must.
+            self._log.exception("bug", timer=row)
+            self._arm(row._replace(due=self._now() + BUG_RETRY_MS))
         finally:
-            self._firing.discard(key)
-            limiter.release_on_behalf_of(key)
+            self._firing.discard(_key(row))
+            limiter.release_on_behalf_of(firing)
 
     async def _refill(self) -> None:
         now = self._now()

@@ -12,7 +12,7 @@ from hashlib import sha256
 from struct import Struct
 from typing import Final, NamedTuple
 
-_FORM: Final = Struct(">BQI16s")
+_FORM: Final = Struct(">BqI16s")
 _VERSION: Final = 1
 
 

@@ -74,7 +74,7 @@ class Driver:
         timers = [e for e in self.execution.effects.values() if isinstance(e, Timer)]
         timer = min(timers, key=lambda each: (each.due, each.number))
         self.at = max(self.at, timer.due)
-        return stimuli.TimerFired(timer.number, timer.kind)
+        return stimuli.TimerFired(timer.number, timer.kind, timer.due)
 
     def folded(self) -> Execution:
         """The execution as its history says."""

@@ -21,7 +21,7 @@ def answer_at_random(draw, driver):
     effect = driver.execution.effects[draw(st.sampled_from(keys))]
     if isinstance(effect, Timer):
         driver.at = max(driver.at, effect.due)
-        return stimuli.TimerFired(effect.number, effect.kind)
+        return stimuli.TimerFired(effect.number, effect.kind, effect.due)
     assert isinstance(effect, Task)
     if effect.started_at is None:
         return stimuli.HandOut(effect.number, "w", "aa")

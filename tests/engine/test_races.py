@@ -1,0 +1,203 @@
+"""What happens between a commit and the bookkeeping that follows it, and who may not be confused by
+it."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from gateway.engine.timers import Timers
+from gateway.engine.tokens import read_token
+from gateway.errors import ApiError
+from gateway.store.memory import MemoryStore
+from gateway.store.protocol import EndExecution, HistoryRow, StoreFull, TimerRow, Upsert
+from tests.engine.rig import ACTIVITY, TASK, clock, machine, running, wait_status
+from tests.engine.test_engine import PASS, differences, put_machine
+
+ENDLESS = {
+    "StartAt": "Count",
+    "States": {
+        "Count": {
+            "Type": "Pass",
+            "Parameters": {"n.$": "States.MathAdd($.n, 1)"},
+            "Next": "Enough",
+        },
+        "Enough": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.n", "NumericLessThan": 4000, "Next": "Count"}],
+            "Default": "Done",
+        },
+        "Done": PASS,
+    },
+}
+WORK = {"StartAt": "T", "States": {"T": TASK}}
+BUSY = machine(P={"Type": "Parallel", "Branches": [WORK, ENDLESS], "End": True})
+
+
+class LateStore(MemoryStore):
+    """A store whose callers hear of some commits only after a while, or that they failed."""
+
+    seconds = 0.0
+    refuse_ends = False
+
+    async def commit(self, unit):
+        """Write the unit; its caller goes on later."""
+        ends = any(isinstance(change, EndExecution) for change in unit)
+        if ends and self.refuse_ends:
+            await trio.sleep(self.seconds)
+            raise StoreFull
+        await super().commit(unit)
+        with trio.CancelScope(shield=True):
+            await trio.sleep(self.seconds)
+
+
+async def test_a_timer_may_be_due_again_while_it_is_in_work(autojump_clock):
+    """The same key fires a second time although the first firing has not returned yet."""
+    store, fired = MemoryStore(), []
+    row = TimerRow(1, 0, "continue", clock(), 0)
+    await store.commit([Upsert(row)])
+
+    async def fire(row):
+        fired.append(row)
+        if len(fired) == 1:
+            timers.committed([Upsert(row._replace(due=clock()))])
+            await trio.sleep(1)
+
+    timers = Timers(store, clock, fire)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(timers.run)
+        await trio.sleep(5)
+        nursery.cancel_scope.cancel()
+    assert len(fired) >= 2
+
+
+async def test_an_end_is_told_once_and_when_it_is_durable(autojump_clock):
+    """``on_end`` hears nothing of an end whose commit is under way or failed."""
+    store = LateStore()
+    async with running(store) as engine:
+        told = []
+        engine.on_end.append(lambda row: told.append(row.name))
+        arn = await put_machine(engine, machine(T=TASK))
+        await engine.start_execution(arn, "slow", "1")
+        task = await engine.get_activity_task(ACTIVITY, "w", 5)
+        store.seconds, store.refuse_ends = 5, True
+        async with trio.open_nursery() as nursery:
+
+            async def answer():
+                with pytest.raises(StoreFull):
+                    await engine.task_succeeded(task.token, "1")
+
+            nursery.start_soon(answer)
+            await trio.sleep(1)
+            await engine.start_execution(arn, "other", "2")
+        assert told == []
+        store.seconds, store.refuse_ends = 0, False
+        await engine.task_succeeded(task.token, "1")
+        assert told == ["slow"]
+
+
+async def test_an_answer_counts_only_where_it_was_taken(autojump_clock):
+    """While an execution goes on by itself, an answer under an old token is still refused, and a
+    hand-out of a task that has ended gives the poller nothing."""
+    store = LateStore()
+    async with running(store) as engine:
+        arn = await put_machine(engine, BUSY)
+        store.seconds = 0.1
+        execution = (await engine.start_execution(arn, "n", '{"n": 0}')).row
+        old = await engine.get_activity_task(ACTIVITY, "lost", 5)
+        await engine.return_task(old.token)
+        new = await engine.get_activity_task(ACTIVITY, "found", 5)
+        assert await engine._hand_out(execution.id, read_token(new.token).number, "late") is None
+        with pytest.raises(ApiError, match="TaskTimedOut"):
+            await engine.task_succeeded(old.token, "1")
+        assert (await engine._door.fold(execution)).ready
+        await engine.task_succeeded(new.token, "2")
+        store.seconds = 0
+        await wait_status(engine, execution.arn, "SUCCEEDED")
+
+
+async def test_a_heartbeat_that_is_written_late_leaves_no_timer_behind(autojump_clock):
+    """A task is answered in the very moment in which its heartbeat's deadline is moved."""
+    store = LateStore()
+    async with running(store) as engine:
+        work = {**TASK, "HeartbeatSeconds": 10}
+        del work["End"]
+        definition = machine(
+            T={**work, "Next": "W"}, W={"Type": "Wait", "Seconds": 300, "End": True}
+        )
+        arn = await put_machine(engine, definition)
+        execution = (await engine.start_execution(arn, "n", "{}")).row
+        task = await engine.get_activity_task(ACTIVITY, "w", 5)
+        await trio.sleep(9)
+        await engine.task_heartbeat(task.token)
+        await trio.sleep(0.9)
+        store.seconds = 0.2
+        await engine.task_succeeded(task.token, "1")
+        store.seconds = 0
+        assert await differences(engine) == []
+        assert [row.kind for row in await store.execution_timers(execution.id)] == ["wait"]
+
+
+async def test_a_history_that_cannot_be_read_holds_up_nobody_else(autojump_clock):
+    """The timer of an execution whose history is broken is a bug of that one execution: the others
+    go on, also after a restart."""
+    store = MemoryStore()
+    async with running(store) as engine:
+        arn = await put_machine(engine, machine(W={"Type": "Wait", "Seconds": 5, "End": True}))
+        broken = (await engine.start_execution(arn, "broken", "{}")).row
+    rows = await store.history(broken.id)
+    store._tables.history[broken.id][0] = rows[0]._replace(format=99)
+    assert isinstance(rows[0], HistoryRow)
+    async with running(store) as engine:
+        other = (await engine.start_execution(arn, "other", "{}")).row
+        await wait_status(engine, other.arn, "SUCCEEDED")
+        assert (await engine.execution(broken.arn)).status == "RUNNING"
+
+
+async def test_a_timer_of_an_earlier_hand_out_does_not_end_the_next_one(autojump_clock):
+    """The deadline of a hand-out that was returned is not that of the hand-out that follows, even
+    where the timer was read or was due before the return."""
+    store = SnapshotStore()
+    async with running(store) as engine:
+        arn = await put_machine(engine, machine(T={**TASK, "TimeoutSeconds": 100}))
+        execution = (await engine.start_execution(arn, "n", "{}")).row
+        task = await engine.get_activity_task(ACTIVITY, "lost", 5)
+        # The timers of the next minute are read; meanwhile the task is returned and handed out.
+        await trio.sleep(85)
+        store.seconds = 20
+        await trio.sleep(10)
+        await engine.return_task(task.token)
+        again = await engine.get_activity_task(ACTIVITY, "found", 5)
+        store.seconds = 0
+        await trio.sleep(90)
+        assert (await engine.execution(execution.arn)).status == "RUNNING"
+        await engine.task_succeeded(again.token, "1")
+        assert (await engine.execution(execution.arn)).status == "SUCCEEDED"
+
+
+class SnapshotStore(MemoryStore):
+    """A store whose answer about timers is on its way for a while."""
+
+    seconds = 0.0
+
+    async def timers(self, until, limit):
+        """The rows as they are now, later."""
+        rows = await super().timers(until, limit)
+        await trio.sleep(self.seconds)
+        return rows
+
+
+async def test_nothing_is_remembered_of_what_has_ended(autojump_clock):
+    """Heartbeats and queued tasks of stopped executions leave the memory with their rows."""
+    async with running(MemoryStore()) as engine:
+        arn = await put_machine(engine, machine(T={**TASK, "HeartbeatSeconds": 60}))
+        for n in range(5):
+            row = (await engine.start_execution(arn, f"queued{n}", "{}")).row
+            await engine.stop_execution(row.arn, None, None)
+        row = (await engine.start_execution(arn, "beats", "{}")).row
+        task = await engine.get_activity_task(ACTIVITY, "w", 5)
+        await engine.task_heartbeat(task.token)
+        await engine.stop_execution(row.arn, None, None)
+        assert engine._beats == {}
+        assert not engine._queues._homes
+        assert not engine._queues._queues[ACTIVITY].tasks
