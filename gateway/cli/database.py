@@ -72,7 +72,7 @@ async def _differences(database: Path) -> list[str]:
     async with open_sqlite(str(database)) as store:
         catalog = Catalog(store, now, region="us-east-1", account="123456789012")
         await catalog.load()
-        door = Door(store, catalog, now, committed=lambda _: None, ended=lambda _: [])
+        door = Door(store, catalog, now, committed=lambda *_: None, announce=lambda _: [])
         return [difference async for difference in differences(store, door)]
 
 
@@ -81,7 +81,7 @@ def _copy(source: Path, target: Path) -> None:
     from gateway.store.sqlite.upkeep import copy_database
 
     if not source.is_file():
-        fail(f"there is no database {source}; name it with --database")
+        fail(f"there is no database {source}: a daemon makes it when it first starts")
     try:
         copy_database(str(source.absolute()), str(target))
     except (Rejected, sqlite3.Error) as error:
