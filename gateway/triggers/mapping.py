@@ -27,6 +27,9 @@ from gateway.triggers.pattern import Matches, compile_pattern
 Json: TypeAlias = Any
 
 INPUT_BYTES_MAX = 262_144
+_REASON_CHARACTERS = 400
+"""AWS's words often end with the whole document. The letter keeps that anyway; the log and the
+sender need not have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ class Mapping:
             name = clean_name(self._name(message, scope))
             made = self.input(scope) if self.input else message.body
         except StateError as failed:
-            return Unfit(f"{failed.error}: {failed.cause}")
+            return Unfit(_shortened(f"{failed.error}: {failed.cause}"))
         return _accepted(name, made)
 
     def _name(self, message: Message, scope: Scope) -> str:
@@ -164,6 +167,10 @@ def _accepted(name: str, made: Json) -> Verdict:
             f"the input has {len(text)} bytes; an execution takes at most {INPUT_BYTES_MAX}"
         )
     return Accepted(name, text.decode())
+
+
+def _shortened(reason: str) -> str:
+    return reason if len(reason) <= _REASON_CHARACTERS else f"{reason[:_REASON_CHARACTERS]}…"
 
 
 def _everything(_: Json) -> bool:

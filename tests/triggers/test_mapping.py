@@ -134,6 +134,14 @@ def test_unfit(rules, body, reason):
     assert reason in verdict.reason
 
 
+def test_reasons_are_short():
+    """A reason says what is missing and not the whole message, which the letter keeps anyway."""
+    verdict = judge({"text": "x" * 100_000}, name="States.Format('order-{}', $.body.id)")
+    assert isinstance(verdict, Unfit)
+    assert "$.body.id" in verdict.reason
+    assert len(verdict.reason) < 500
+
+
 def test_input_limit_is_inclusive():
     """262,144 bytes are taken."""
     assert isinstance(judge("x" * (INPUT_BYTES_MAX - 2)), Accepted)
