@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -130,9 +132,10 @@ class Story:
         order = '\'{"id": 2001, "items": ["kite"]}\''
         for line in (
             "",
-            "It keeps running; Ctrl-C ends it. To try:",
+            "It keeps running; Ctrl-C ends it. To try, in another terminal:",
             "",
-            f"  curl -d {order} http://127.0.0.1:{hooks_port}/orders",
+            f"  export PATH={Path(sys.executable).parent}:$PATH",
+            f"  curl --json {order} http://127.0.0.1:{hooks_port}/orders",
             f"  curl {url}/healthz",
             f"  stategate executions --endpoint {url}",
             f"  aws stepfunctions list-state-machines --endpoint-url {url} --no-sign-request "
