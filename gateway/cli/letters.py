@@ -21,7 +21,7 @@ def list_letters(
     origin: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only this trigger's or sink's.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="At most so many.")] = 100,
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     as_json: AsJson = False,
 ) -> None:

@@ -118,9 +118,7 @@ _WORDS = {
 
 def _default(schema: Json) -> str:
     match schema.get("default"):
-        case None | {} | []:
-            return ""
-        case dict():
+        case None | "" | dict() | []:
             return ""
         case bool() as value:
             return f"`{str(value).lower()}`"

@@ -17,10 +17,10 @@ _LIMIT_BYTES = 262_144
 
 
 class SnsSink(BaseModel):
-    """Publishes each notification to an SNS topic, with the message attributes ``status`` and
-    ``stateMachineArn`` to filter subscriptions by, ``late`` on one that is sent again by hand, and
-    ``traceparent`` where the execution has one.
+    """Publishes each notification, or each letter of a trigger, to an SNS topic.
 
+    It has the message attributes ``status`` and ``stateMachineArn`` to filter subscriptions by,
+    ``late`` where it is sent again by hand, and ``traceparent`` where the execution has one.
     On a FIFO topic the execution is the message group and the notification's id deduplicates. Where
     an event is over SNS's 256 KB, its output is left out, then its input (``included: false``).
     """
