@@ -37,7 +37,7 @@ class Hooks:
         old, scope, url = self._scope, trio.CancelScope(), None
         if address is not None:
             url = await self._nursery.start(self._listen, address, scope)
-            self._log.info("webhooks", url=url)
+            self._log.info("listening for webhooks", url=url)
         self._address, self._scope, self.url = address, scope, url
         old.cancel()
 

@@ -29,10 +29,10 @@ async def sweep_forever(
             swept = await _sweep(store, now() - int(keep_seconds() * 1_000))
             await catalog.reap()
         except StoreFull:
-            log.warning("nothing can be swept: the disk is full")
+            log.warning("nothing past its keep can be deleted: the disk is full")
             continue
         if swept:
-            log.info("swept", executions=swept)
+            log.info("executions past their keep are deleted", executions=swept)
 
 
 async def _sweep(store: Store, before: int) -> int:

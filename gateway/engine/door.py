@@ -156,7 +156,8 @@ class Door:
         at = self._now()
         step = advance(hot.machine, hot.execution, stimulus, at, os.urandom(16))
         if step.bug is not None:
-            self._log.error("bug", execution=hot.row.arn, stimulus=stimulus, exc_info=step.bug)
+            said = "a bug: the execution fails with States.Runtime"
+            self._log.error(said, execution=hot.row.arn, stimulus=stimulus, exc_info=step.bug)
         changes += history_changes(hot.row.id, hot.execution, step, at)
         return step.taken
 

@@ -56,7 +56,7 @@ class Metrics:
         )
         self._commit = Histogram(
             "stategate_commit_seconds",
-            "Time from handing a unit to the store until it was durable.",
+            "Time that a transaction, of one or many units, took to be durable.",
             buckets=_COMMIT_SECONDS,
             registry=self.registry,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import inf
 from random import Random
 from typing import Any, Final
@@ -176,7 +177,9 @@ class SinkPump:
                     await self._failed(row, failure)
                 case Gone(reason=reason):
                     self._gone = self._last_error = reason
-                    self._log.error("gone", reason=reason, notification=row.id)
+                    self._log.error(
+                        "the sink wants nothing any more", reason=reason, notification=row.id
+                    )
                     await self._give_up([row], reason)
                 case Rejected(reason=reason):
                     self._last_error = reason
@@ -196,7 +199,7 @@ class SinkPump:
         except (Unavailable, Rejected) as failure:
             return failure
         except Exception as bug:
-            self._log.exception("bug", notification=row.id)
+            self._log.exception("a bug: the notification is tried again", notification=row.id)
             return Unavailable(f"a bug: {type(bug).__name__}, see the log")
         return None
 
@@ -240,7 +243,8 @@ class SinkPump:
 
     async def _give_up(self, rows: Sequence[NotificationRow], reason: str) -> None:
         """Letters take the place of the rows, in one unit."""
-        self._log.error("letters", reason=reason, notifications=[row.id for row in rows])
+        ids = [row.id for row in rows]
+        self._log.error("given up, kept as letters", reason=reason, notifications=ids)
         unit: list[Change] = []
         for row in rows:
             unit += await self._letter(row, reason)
@@ -261,9 +265,6 @@ class SinkPump:
     async def _commit(self, unit: Sequence[Change]) -> None:
         # What the far side has accepted is written down even if the daemon is being stopped.
         while True:
-            with trio.CancelScope(shield=True):
-                try:
-                    return await self._store.commit(unit)
-                except StoreFull:
-                    self._log.error("the disk is full")
+            with trio.CancelScope(shield=True), suppress(StoreFull):
+                return await self._store.commit(unit)
             await trio.sleep(FULL_RETRY_SECONDS)

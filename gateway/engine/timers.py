@@ -109,7 +109,7 @@ class Timers:
             raise
         except Exception:
             # One execution cannot go on; the timers of the others must.
-            self._log.exception("bug", timer=row)
+            self._log.exception("a bug: the timer is tried again", timer=row)
             self._arm(row._replace(due=self._now() + BUG_RETRY_MS))
         finally:
             self._firing.discard(_key(row))

@@ -92,7 +92,11 @@ class Batch:
             await self._queue.extend(records)
         except Unavailable as error:
             # They may come a second time: that starts nothing twice, and deletes them then.
-            self._intake.log.warning("sqs extend", queue=self._queue.name, reason=error.reason)
+            self._intake.log.warning(
+                "sqs could not hide messages in work for longer",
+                queue=self._queue.name,
+                reason=error.reason,
+            )
 
     async def _delete(self, records: list[Record]) -> None:
         for seconds in (0.0, *_DELETE_AGAIN_SECONDS):
@@ -102,7 +106,9 @@ class Batch:
             try:
                 records = await self._queue.delete(records)
             except Unavailable as error:
-                self._intake.log.warning("sqs delete", queue=self._queue.name, reason=error.reason)
+                self._intake.log.warning(
+                    "sqs could not delete", queue=self._queue.name, reason=error.reason
+                )
         if records:
             self._intake.log.warning(
                 "sqs messages are taken but not deleted: they will come again as duplicates",

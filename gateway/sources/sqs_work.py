@@ -69,7 +69,9 @@ class QueueWork:
                 await self._queue.refresh()
             except Unavailable as error:
                 self._intake.log.warning(
-                    "sqs queue attributes", queue=self._queue.name, reason=error.reason
+                    "sqs could not read the queue's settings",
+                    queue=self._queue.name,
+                    reason=error.reason,
                 )
 
     async def _receive_on(self, batches: trio.Nursery) -> None:

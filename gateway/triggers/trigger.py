@@ -21,6 +21,7 @@ from gateway.store.protocol import Insert, LetterRow, PositionRow
 from gateway.triggers.mapping import Accepted, Mapping, Unfit, Unwanted, Verdict
 from gateway.triggers.running import Running
 
+_BUG = "a bug: the message cannot be taken"
 _PAUSE_SECONDS = 1.0
 """After the engine could take nothing and did not say for how long."""
 
@@ -111,7 +112,8 @@ class Trigger:
         except Exception:
             # A bug in the start of one message must not hold up the others. Each by itself shows
             # whose it is; the positions follow when all have their outcomes.
-            self._log.exception("bug", messages=[message.coordinates for message in messages])
+            coordinates = [message.coordinates for message in messages]
+            self._log.exception("a bug: each message is tried by itself", messages=coordinates)
         outcomes = [
             await self._settle_alone(message, verdict, keep=keep)
             for message, verdict in zip(messages, verdicts, strict=True)
@@ -123,7 +125,7 @@ class Trigger:
         try:
             verdict = self._mapping.judge(message)
         except Exception as bug:
-            self._log.exception("bug", message=message.coordinates)
+            self._log.exception(_BUG, message=message.coordinates)
             return _bug(bug)
         if isinstance(verdict, Accepted) and not self._machine_takes_starts():
             return Unfit(f"the machine {self._machine} is gone")
@@ -140,7 +142,7 @@ class Trigger:
         except Unavailable:
             raise
         except Exception as bug:
-            self._log.exception("bug", message=message.coordinates)
+            self._log.exception(_BUG, message=message.coordinates)
             [outcome] = await self._settle([message], [_bug(bug)], (), keep=keep)
         return outcome
 
@@ -177,7 +179,7 @@ class Trigger:
         return StartRequest(machine, accepted.name, accepted.input, self.name, message.trace)
 
     def _letter(self, message: Message, reason: str) -> list[Insert]:
-        self._log.warning("letter", message=message.coordinates, reason=reason)
+        self._log.warning("kept as a letter", message=message.coordinates, reason=reason)
         now = self._engine.now()
         return message_letter(self.name, message, reason, now, self._dead_letter)
 
