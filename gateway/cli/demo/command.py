@@ -56,7 +56,7 @@ def demo(
             problem = _watch(story, aws, wanted)
             story.close(problem, folder)
             if problem is None and keep:
-                _play(story, url, ports[1], environment)
+                _play(story, aws, url, ports[1], environment)
     raise typer.Exit(0 if problem is None else 1)
 
 
@@ -126,17 +126,22 @@ def _watch(story: Story, aws: Cloud, wanted: set[str]) -> str | None:
     while missing := wanted - story.through():
         if time.monotonic() > deadline:
             return f"after {LIMIT_SECONDS} s nothing was heard of {', '.join(sorted(missing))}"
-        story.look()
-        for event in aws.heard():
-            story.hear(("sns", event))
+        _look(story, aws)
         time.sleep(0.1)
     return None
 
 
-def _play(story: Story, url: str, hooks_port: int, environment: dict[str, str]) -> None:
+def _look(story: Story, aws: Cloud) -> None:
+    story.look()
+    for event in aws.heard():
+        story.hear(("sns", event))
+
+
+def _play(story: Story, aws: Cloud, url: str, hooks_port: int, environment: dict[str, str]) -> None:
     story.invite(url, hooks_port, environment)
     try:
         while True:
-            time.sleep(3600)
+            _look(story, aws)
+            time.sleep(0.5)
     except KeyboardInterrupt:
         story.say("demo", "", "stopping")
