@@ -125,8 +125,8 @@ def test_forged_and_oversized_webhooks_start_nothing(run):
 
 
 def test_slow_and_half_sent_webhooks_hold_up_nobody(run):
-    """200 requests that never end: others are served meanwhile, the slow ones are answered 408 or
-    cut off, nothing of them starts."""
+    """200 requests that never end: others get their turn, the slow ones are answered 408, or 429
+    where they had to wait behind their like, and nothing of them starts."""
     half = b'POST /in HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{"id": "half'
     with run() as daemon:
         port = int(daemon.hooks.rpartition(":")[2])
@@ -134,14 +134,15 @@ def test_slow_and_half_sent_webhooks_hold_up_nobody(run):
         try:
             for n, line in enumerate(lines):
                 line.sendall(half if n % 2 else half[:20])
-            assert takes_webhooks(daemon, "meanwhile")
+            until(lambda: takes_webhooks(daemon, "meanwhile"), 10, "others get their turn")
             for line in lines[::4]:
                 line.close()
             answers = [line.recv(4096) for line in lines[1::2]]
         finally:
             for line in lines:
                 line.close()
-        assert {answer.split(b"\r\n")[0].strip() for answer in answers} == {b"HTTP/1.1 408"}
+        statuses = {answer.split(b"\r\n")[0].strip() for answer in answers}
+        assert b"HTTP/1.1 408" in statuses <= {b"HTTP/1.1 408", b"HTTP/1.1 429"}
         assert takes_webhooks(daemon, "after")
         assert names(daemon) == {"meanwhile", "after"}
         assert source(daemon, "hook")["state"] == "running"
