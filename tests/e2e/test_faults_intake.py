@@ -168,6 +168,8 @@ def test_a_queue_that_does_not_exist_is_waited_for(run):
             sqs.send_message(QueueUrl=url, MessageBody='{"id": "at-last"}')
             until(lambda: "at-last" in names(daemon), 60, "its message starts")
             until(lambda: source(daemon, "queue")["state"] == "running", 10, "it is well")
+            scraped = httpx.get(f"{daemon.url}/metrics").text
+            assert 'stategate_source_lag{source="queue"}' in scraped
             assert daemon.stop() == 0
     finally:
         sqs.close()
