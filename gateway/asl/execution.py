@@ -294,6 +294,7 @@ class Execution:
 
     def _child_failed(self, record: r.BranchFailed | r.MapIterationFailed, _at: int) -> None:
         frame = self.frames[record.frame]
+        self._remove_children(frame)
         parent = self._parent(frame)
         self.previous_event_id = parent.last_event = frame.last_event
         self._note_iteration(frame, parent)

@@ -259,8 +259,8 @@ def _climb(run: Run, frame: Frame, state: State, error: StateError) -> None:
 
 def _fail_join(run: Run, frame: Frame) -> None:
     """Say that the Parallel or Map state of the frame has failed, after giving up what
-    runs in it."""
-    if frame.join is not None:
+    runs in it. One that is complete has succeeded, and only its result failed the state."""
+    if frame.join is not None and not frame.join.complete:
         _abort_below(run, frame)
         run.emit(r.MapFailed(frame.id) if frame.type == "Map" else r.ParallelFailed(frame.id))
 

@@ -291,3 +291,34 @@ def test_an_item_selector_sees_item_and_input():
         }
         driver = Driver(machine(M=state), {"list": ["x", "y"], "k": 1})
         assert driver.run().output == [{"v": "x", "i": 0, "k": 1}, {"v": "y", "i": 1, "k": 1}]
+
+
+@pytest.mark.parametrize("caught", [True, False])
+@pytest.mark.parametrize(
+    "join",
+    [
+        {"Type": "Map", "ItemsPath": "$$.Execution.Input", "ItemProcessor": machine(P=END)},
+        {"Type": "Parallel", "Branches": [machine(P=END)]},
+    ],
+    ids=["Map", "Parallel"],
+)
+def test_a_join_that_succeeded_has_not_failed(join, caught):
+    """Where the result does not fit into the document, the state fails; the join did not."""
+    state = {**join, "ResultPath": "$.a", "End": True}
+    if caught:
+        state["Catch"] = [{"ErrorEquals": ["States.ALL"], "Next": "Done", "ResultPath": None}]
+    driver = Driver(machine(J=state, Done=END) if caught else machine(J=state), [1])
+    assert driver.run().status == ("SUCCEEDED" if caught else "FAILED")
+    found = types(driver)
+    assert f"{join['Type']}StateSucceeded" in found
+    assert f"{join['Type']}StateFailed" not in found
+
+
+def test_what_failed_by_its_result_is_not_given_up_as_well():
+    """An iteration whose Parallel had a result that does not fit has failed, once."""
+    inner = {"Type": "Parallel", "Branches": [machine(P=END)], "ResultPath": "$.a", "End": True}
+    state = {"Type": "Map", "ItemProcessor": machine(J=inner), "End": True}
+    driver = Driver(machine(M=state), [1])
+    assert driver.run().status == "FAILED"
+    assert "ParallelStateAborted" not in types(driver)
+    assert types(driver)[-3:] == ["MapIterationFailed", "MapStateFailed", "ExecutionFailed"]
