@@ -53,6 +53,7 @@ class Services:
         self._nursery = nursery
         self._log = log
         self._running: dict[str, _Running] = {}
+        self._changing = trio.Lock()
 
     def status(self) -> dict[str, dict[str, Any]]:
         """What each is doing; one that crashed has state ``failed`` and the reason."""
@@ -64,35 +65,40 @@ class Services:
         A changed one is started only after the old one has ended, so that no two of them ever hold
         the same queue, partition or path.
         """
-        obsolete = [
-            name
-            for name, running in self._running.items()
-            if name not in wanted or wanted[name].settings != running.service.settings
-        ]
-        async with trio.open_nursery() as stopping:
-            for name in obsolete:
-                stopping.start_soon(self._stop, name)
-        fresh = [name for name in wanted if name not in self._running]
-        for name in fresh:
-            self._start(name, wanted[name])
-        return sorted({*obsolete, *fresh})
+        async with self._changing:
+            obsolete = [
+                name
+                for name, running in self._running.items()
+                if name not in wanted or wanted[name].settings != running.service.settings
+            ]
+            await self._stop_all(obsolete)
+            fresh = [name for name in wanted if name not in self._running]
+            for name in fresh:
+                self._start(name, wanted[name])
+            return sorted({*obsolete, *fresh})
 
     @asynccontextmanager
     async def paused(self, names: Iterable[str]) -> AsyncIterator[None]:
-        """None of these runs inside the block; afterwards those that did are started anew."""
-        services = {name: self._running[name].service for name in names if name in self._running}
-        async with trio.open_nursery() as stopping:
-            for name in services:
-                stopping.start_soon(self._stop, name)
-        try:
-            yield
-        finally:
-            for name, service in services.items():
-                self._start(name, service)
+        """None of these runs inside the block, and nothing is configured; afterwards those that did
+        are started anew."""
+        async with self._changing:
+            running = self._running
+            services = {name: running[name].service for name in names if name in running}
+            await self._stop_all(services)
+            try:
+                yield
+            finally:
+                for name, service in services.items():
+                    self._start(name, service)
 
     def _start(self, name: str, service: Service) -> None:
         running = self._running[name] = _Running(service)
         self._nursery.start_soon(self._supervise, name, running)
+
+    async def _stop_all(self, names: Iterable[str]) -> None:
+        async with trio.open_nursery() as stopping:
+            for name in names:
+                stopping.start_soon(self._stop, name)
 
     async def _stop(self, name: str) -> None:
         running = self._running[name]

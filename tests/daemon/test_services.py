@@ -135,3 +135,42 @@ async def test_a_failed_service_can_be_replaced_during_its_pause(services, autoj
     await wait_all_tasks_blocked()
     assert repaired.starts == [4]
     assert services.status()["orders"] == {"state": "running"}
+
+
+async def test_a_reload_waits_for_a_pause_to_end(services, nursery, autojump_clock):
+    """A service that is changed while it is paused runs once afterwards, in its new form."""
+    old, new = Fake("old"), Fake("new")
+    await services.configure({"orders": old.service})
+    reloaded = trio.Event()
+
+    async def reload():
+        await services.configure({"orders": new.service})
+        reloaded.set()
+
+    async with services.paused(["orders"]):
+        nursery.start_soon(reload)
+        await trio.sleep(5)
+    await reloaded.wait()
+    await wait_all_tasks_blocked()
+    assert len(old.starts) == len(old.ends)
+    assert len(new.starts) == 1
+    assert not new.ends
+
+
+async def test_two_who_stop_the_same_service_at_once(services, nursery, autojump_clock):
+    """Two pauses one after the other, although they were asked for together; then it runs again."""
+    fake = Fake("a")
+    await services.configure({"orders": fake.service})
+    inside = []
+
+    async def pause():
+        async with services.paused(["orders"]):
+            inside.append(len(fake.starts) - len(fake.ends))
+            await trio.sleep(1)
+
+    async with trio.open_nursery() as both:
+        both.start_soon(pause)
+        both.start_soon(pause)
+    await wait_all_tasks_blocked()
+    assert inside == [0, 0]
+    assert len(fake.starts) - len(fake.ends) == 1
