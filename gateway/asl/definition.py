@@ -27,20 +27,33 @@ Common = dict[str, Json]
 
 def parse_definition(text: str) -> StateMachine:
     """Compile a definition. Raises DefinitionError with every diagnostic."""
-    diagnostics: list[Diagnostic] = []
+    fields = Fields(_document(text), "", [])
+    only_supported(fields)
+    timeout = fields.integer("TimeoutSeconds", 1, 99_999_999)
+    try:
+        program = _program(fields)
+    except RecursionError:
+        raise _refusal("The states are nested too deeply") from None
+    if fields.diagnostics:
+        raise DefinitionError(fields.diagnostics)
+    return StateMachine(program.start_at, program.states, timeout)
+
+
+def _document(text: str) -> dict[str, Json]:
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise DefinitionError([Diagnostic("INVALID_JSON_DESCRIPTION", "/", str(error))]) from None
+        raise _refusal(str(error), "INVALID_JSON_DESCRIPTION") from None
     if not isinstance(document, dict):
-        raise DefinitionError([Diagnostic(SCHEMA, "/", "Expected value of type Object")])
-    fields = Fields(document, "", diagnostics)
-    only_supported(fields)
-    timeout = fields.integer("TimeoutSeconds", 1, 99_999_999)
-    program = _program(fields)
-    if diagnostics:
-        raise DefinitionError(diagnostics)
-    return StateMachine(program.start_at, program.states, timeout)
+        raise _refusal("Expected value of type Object")
+    size = len(text.encode())
+    if size > MAX_BYTES:
+        raise _refusal(f"The definition has {size} bytes of UTF-8; at most {MAX_BYTES} are allowed")
+    return document
+
+
+def _refusal(message: str, code: str = SCHEMA) -> DefinitionError:
+    return DefinitionError([Diagnostic(code, "/", message)])
 
 
 def _program(fields: Fields) -> Program:
