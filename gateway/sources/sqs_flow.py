@@ -42,7 +42,9 @@ async def open_graceful_nursery(seconds: float) -> AsyncIterator[trio.Nursery]:
                 await left.wait()
 
     async with trio.open_nursery() as outer:
-        nursery = await outer.start(host)
+        # A cancelled ``start`` would wait for the host, which waits for the block to be left.
+        with trio.CancelScope(shield=True):
+            nursery = await outer.start(host)
         try:
             yield nursery
         finally:
