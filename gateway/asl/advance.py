@@ -107,6 +107,8 @@ def _take(run: Run, stimulus: Stimulus) -> None:
                 _timer_fired(run, number, kind)
         case s.Stop(error, cause):
             run.emit(r.ExecutionAborted(0, error, cause))
+        case s.Expire():
+            run.emit(r.ExecutionTimedOut(0, None, None))
         case s.HandOut() | s.Return() | s.Succeed() | s.Fail():
             task = run.execution.task(stimulus.number)
             if task is not None:

@@ -71,4 +71,10 @@ class Stop(NamedTuple):
     cause: str | None
 
 
-Stimulus: TypeAlias = Start | Continue | TimerFired | HandOut | Return | Succeed | Fail | Stop
+class Expire(NamedTuple):
+    """The execution has run for as long as any may."""
+
+
+Stimulus: TypeAlias = (
+    Start | Continue | TimerFired | HandOut | Return | Succeed | Fail | Stop | Expire
+)

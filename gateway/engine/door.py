@@ -34,7 +34,16 @@ from gateway.engine.units import (
     end_change,
     history_changes,
 )
-from gateway.store.protocol import Change, DeleteTimer, ExecutionRow, Insert, Store, Upsert
+from gateway.store.protocol import (
+    Change,
+    DeleteTimer,
+    ExecutionRow,
+    Insert,
+    Store,
+    StoreClosed,
+    StoreFull,
+    Upsert,
+)
 
 HOT_EXECUTIONS: Final = 4096
 UNIT_RECORDS: Final = 1000
@@ -110,6 +119,17 @@ class Door:
                 self._entries.pop(execution, None)
         assert delivery.taken is not None, "whoever advanced the bundle answered for it"
         return delivery.taken
+
+    async def handle_for_pump(self, execution: int, stimulus: Stimulus) -> None:
+        """``handle``, where a bug of this one execution must not keep the caller from the others:
+        it is logged. Raises StoreFull and StoreClosed."""
+        try:
+            await self.handle(execution, stimulus)
+        except (StoreFull, StoreClosed):
+            raise
+        except Exception:
+            said = "a bug: the execution cannot go on"
+            self._log.exception(said, execution=execution, stimulus=stimulus)
 
     def admit(self, hot: Hot) -> None:
         """Take an execution that has just been started into the cache."""

@@ -22,6 +22,7 @@ from gateway.asl.resources import ACTIVITY, family
 from gateway.engine.activities import ActivityQueues, ActivityTask
 from gateway.engine.catalog import Catalog
 from gateway.engine.door import Door
+from gateway.engine.expiry import expire_forever
 from gateway.engine.metrics import Metrics
 from gateway.engine.outbox import Outbox
 from gateway.engine.starts import StartRequest, StartResult, Starts
@@ -90,6 +91,7 @@ class Engine:
             nursery.start_soon(self._timers.run)
             nursery.start_soon(self._outbox.run)
             nursery.start_soon(self._refuse_unsupported)
+            nursery.start_soon(expire_forever, self.store, self._door, self.now)
             task_status.started()
 
     # -------------------------------------------------------------------- starting
@@ -288,7 +290,7 @@ class Engine:
     async def _refuse(self, row: TaskRow, stimulus: stimuli.Fail) -> None:
         while True:
             with suppress(StoreFull):
-                await self._door.handle(row.execution, stimulus)
+                await self._door.handle_for_pump(row.execution, stimulus)
                 return
             await trio.sleep(FULL_RETRY_SECONDS)
 

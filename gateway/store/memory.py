@@ -290,6 +290,7 @@ def _wanted(row: ExecutionRow, which: ExecutionFilter) -> bool:
         which.machine_arn in {None, row.machine_arn}
         and which.status in {None, row.status}
         and row.name.startswith(which.name_prefix or "")
+        and (which.started_before is None or row.start_at < which.started_before)
     )
 
 

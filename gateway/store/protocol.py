@@ -301,6 +301,7 @@ class ExecutionFilter:
     machine_arn: str | None = None
     status: Status | None = None
     name_prefix: str | None = None
+    started_before: int | None = None
 
 
 @dataclass(slots=True)

@@ -95,6 +95,21 @@ async def test_a_wait_of_a_year_outlives_restarts(autojump_clock):
     assert began + YEAR * 1000 <= stopped < began + YEAR * 1000 + 60_000
 
 
+async def test_no_execution_runs_for_longer_than_a_year(autojump_clock):
+    """A task that nobody takes: after a year, give or take a day, the execution is TIMED_OUT."""
+    store = MemoryStore()
+    async with running(store) as engine:
+        machine_arn = await put_machine(engine, machine(T=TASK))
+        arn = (await engine.start_execution(machine_arn, "n", "{}")).row.arn
+    await trio.sleep(YEAR)
+    async with running(store) as engine:
+        assert (await engine.execution(arn)).status == "RUNNING"
+        await trio.sleep(2 * 86_400)
+        assert (await engine.execution(arn)).status == "TIMED_OUT"
+        assert await differences(engine) == []
+        assert (await engine.history(arn))[-1]["type"] == "ExecutionTimedOut"
+
+
 async def test_tasks_are_handed_out_in_order_to_one_poller_each(autojump_clock):
     """Polls that wait longest are served first, tasks that wait longest go first."""
     async with running(MemoryStore()) as engine:

@@ -25,7 +25,11 @@ class Recorder:
 
 
 FILTERS = [
-    ExecutionFilter(machine, status) for machine, status in product([None, "m"], [None, "FAILED"])
+    *(
+        ExecutionFilter(machine, status)
+        for machine, status in product([None, "m"], [None, "FAILED"])
+    ),
+    ExecutionFilter(status="RUNNING", started_before=1),
 ]
 CASES = {
     "timers": lambda c: queries.timers(c, 1, 1),

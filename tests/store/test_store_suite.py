@@ -232,7 +232,7 @@ async def test_paging_is_not_disturbed_by_newcomers(store):
 
 
 async def test_a_listing_is_narrowed(store):
-    """Machine, status and beginning of the name narrow a listing, alone and together."""
+    """Machine, status, beginning of the name and age narrow a listing, alone and together."""
     await store.commit(
         inserts(
             execution(1, name="a-1", arn="1"),
@@ -250,6 +250,8 @@ async def test_a_listing_is_narrowed(store):
         ExecutionFilter(MACHINE, "RUNNING", "a"): [1],
         ExecutionFilter("arn:other", name_prefix="a-1"): [4],
         ExecutionFilter("arn:none"): [],
+        ExecutionFilter(started_before=1_003): [2, 1],
+        ExecutionFilter(status="RUNNING", started_before=1_003): [1],
     }
     for which, expected in cases.items():
         assert await pages(store, which, limit=1) == [[n] for n in expected] or [[]] * (

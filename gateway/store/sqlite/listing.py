@@ -41,6 +41,9 @@ def _conditions(which: ExecutionFilter, after: str | None) -> tuple[list[str], l
     if which.name_prefix:
         where.append("name BETWEEN ? AND ?")
         parameters += [which.name_prefix, which.name_prefix + _LAST_CHARACTER]
+    if which.started_before is not None:
+        where.append("start_at < ?")
+        parameters.append(which.started_before)
     if after is not None:
         where.append("(start_at, id) < (?, ?)")
         parameters += execution_key(after)
