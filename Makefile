@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check bench clean
+.PHONY: install demo test check bench simulate clean
 
 install: .venv/.installed
 
@@ -28,6 +28,9 @@ check: install
 
 bench: install
 	$(BIN)/python -m tests.benchmarks
+
+simulate: install
+	$(BIN)/python -m tests.simulation --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
