@@ -133,6 +133,8 @@ class Starts:
         return found
 
     async def _begin(self, request: StartRequest, changes: list[Change]) -> Hot:
+        # It may have gone since the caller looked.
+        self._catalog.active_machine(request.machine_arn)
         revision = self._catalog.current(request.machine_arn)
         machine = await self._catalog.compiled(revision.id)
         self._last_id += 1

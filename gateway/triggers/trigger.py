@@ -114,9 +114,10 @@ class Trigger:
             # whose it is; the positions follow when all have their outcomes.
             coordinates = [message.coordinates for message in messages]
             self._log.exception("a bug: each message is tried by itself", messages=coordinates)
+        # They are judged once more, for the machine may have gone meanwhile.
         outcomes = [
-            await self._settle_alone(message, verdict, keep=keep)
-            for message, verdict in zip(messages, verdicts, strict=True)
+            await self._settle_alone(message, self._judge(message), keep=keep)
+            for message in messages
         ]
         await self._engine.start([], positions=positions)
         return outcomes

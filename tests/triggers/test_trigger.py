@@ -99,6 +99,28 @@ async def test_machine_is_gone(gate):
     assert len(await letters(gate)) == 1
 
 
+@pytest.mark.parametrize("runs", [False, True], ids=["gone", "being deleted"])
+async def test_machine_goes_while_a_batch_is_started(gate, monkeypatch, runs):
+    """Messages that meet the end of their machine are letters that say so; positions follow."""
+    names, arn = gate.store.names, gate.catalog.machine_arn("fast")
+    if runs:
+        arn = gate.catalog.machine_arn("slow")
+        await gate.engine.start_execution(arn, "runs", "{}")
+
+    async def deleting(machine_arn, wanted):
+        await gate.catalog.delete_machine(arn)
+        return await names(machine_arn, wanted)
+
+    monkeypatch.setattr(gate.store, "names", deleting)
+    trigger = gate.trigger("slow" if runs else "fast")
+    outcomes = await trigger.deliver([message(1), message(2)], positions=[POSITION])
+    reason = f"the machine {'slow' if runs else 'fast'} is gone"
+    assert [outcome.reason for outcome in outcomes] == [reason] * 2
+    assert len(await letters(gate)) == 2
+    assert await gate.store.positions("group") == [POSITION]
+    assert gate.running.count("orders") == 0
+
+
 async def test_positions(gate):
     """Positions are written with what they cover, also when nothing is started."""
     trigger = gate.trigger(rules=WITH_ID)
