@@ -234,7 +234,12 @@ class SinkPump:
             due=min(now + pause, route.deadline(row)),
             last_error=failure.reason[:_ERROR_CHARACTERS],
         )
-        await self._commit([Upsert(again)])
+        if not await self._is_moot(row):
+            await self._commit([Upsert(again)])
+
+    async def _is_moot(self, row: NotificationRow) -> bool:
+        """Whether a person has dropped or retried the dead letter while it was being sent."""
+        return is_dead_letter(row.sink) and await self._store.letter(row.id) is None
 
     def _pause(self, retry: RetrySettings, failures: int, failure: Unavailable) -> int:
         """Milliseconds until it makes sense to try again."""

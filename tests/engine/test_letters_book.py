@@ -124,6 +124,22 @@ async def test_dropping(autojump_clock):
     assert not await world.waiting(dead_letter_sink("orders"))
 
 
+@pytest.mark.parametrize("way", ["drop", "retry"])
+async def test_a_letter_that_goes_while_it_is_being_sent(way, autojump_clock):
+    """What is dropped or retried while its dead-letter target is tried is not sent once more."""
+    sink = FakeSink(lambda _: Unavailable("down"), seconds=5)
+    world = World(route(sink, dead_letter_sink("orders"), when=frozenset()))
+    async with world.running():
+        letter = await keep(world, dead_letter=True)
+        world.outbox.wake()
+        await trio.sleep(1)
+        await getattr(letters_of(world), way)(letter.id)
+        await trio.sleep(3600)
+    assert len(sink.sent) == 1
+    assert await world.waiting(dead_letter_sink("orders")) == []
+    assert await world.letters() == []
+
+
 async def test_retrying_a_message(autojump_clock):
     """It goes through its trigger again; the letter goes when that has an outcome."""
     world, trigger = World(), Trigger()
