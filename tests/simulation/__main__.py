@@ -1,4 +1,5 @@
-"""``python -m tests.simulation [--seconds 60] [--seed N]``: as many seeds as there is time for.
+"""``python -m tests.simulation [--seconds 60] [--seed N] [--jobs 2]``: as many seeds as there is
+time for.
 
 At the first that fails it prints the seed, what was wrong and what happened, and runs it again.
 ``--seed N`` begins with N; with ``--seconds 0`` it runs that one alone.
@@ -10,8 +11,12 @@ import argparse
 import os
 import sys
 import time
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 
 from tests.simulation.run import run_seed
+
+AT_A_TIME = 10
+"""Seeds that a process is given at a time."""
 
 
 def main() -> int:
@@ -19,34 +24,58 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, help="the first seed; without it one by the clock")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
-    begin = time.monotonic()
-    first = seed = time.time_ns() % 10**9 if options.seed is None else options.seed
-    while True:
-        wrong, trace = run_seed(seed)
-        if wrong is not None:
-            return _tell(seed, wrong, trace)
-        seed += 1
-        if (spent := time.monotonic() - begin) >= options.seconds:
-            break
-    count = seed - first
-    _print(f"{count} seeds ({first} to {seed - 1}) in {spent:.1f} s: {count / spent:.1f} a second")
+    first = time.time_ns() % 10**9 if options.seed is None else options.seed
+    if not options.seconds:
+        return _replay(first)
+    return _explore(first, options.seconds, options.jobs)
+
+
+def _explore(first: int, seconds: float, jobs: int) -> int:
+    begin, seed, done = time.monotonic(), first, 0
+    running: set[Future[int | None]] = set()
+    with ProcessPoolExecutor(jobs) as pool:
+        while True:
+            spent = time.monotonic() - begin
+            while len(running) < jobs and spent < seconds:
+                running.add(pool.submit(_first_failing, seed))
+                seed += AT_A_TIME
+            if not running:
+                break
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            for each in ended:
+                if (failing := each.result()) is not None:
+                    pool.shutdown(cancel_futures=True)
+                    _replay(failing)
+                    return 1
+                done += AT_A_TIME
+    _print(f"{done} seeds from {first} in {spent:.1f} s: {done / spent:.1f} a second, none failed")
     return 0
+
+
+def _first_failing(seed: int) -> int | None:
+    """The first of some seeds that fails."""
+    for each in range(seed, seed + AT_A_TIME):
+        if run_seed(each)[0] is not None:
+            return each
+    return None
+
+
+def _replay(seed: int) -> int:
+    """Run one seed and tell all about it."""
+    wrong, trace = run_seed(seed)
+    if wrong is None:
+        _print(f"Seed {seed} is well.")
+        return 0
+    _print("\n".join([*trace, "", wrong]))
+    _print(f"Seed {seed} fails. Replay: python -m tests.simulation --seconds 0 --seed {seed}")
+    return 1
 
 
 def _print(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
-
-
-def _tell(seed: int, wrong: str, trace: list[str]) -> int:
-    _print("\n".join([*trace, "", wrong]))
-    again, _ = run_seed(seed)
-    same = "and so it does again" if again is not None else "but not when it is run again"
-    _print(
-        f"\nSeed {seed} fails, {same}. Replay: python -m tests.simulation --seconds 0 --seed {seed}"
-    )
-    return 1
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 async def between_lives(world: World, daemon: Daemon | None) -> None:
     """The rows are what the histories ask for; each history is grammatical and says what the row
     says; what the dead daemon had in memory was no more and no less than what is on disk."""
-    observer = (await world.build(world.disk)).engine
+    observer = world.observer
     differences = [line async for line in verify(world.disk, observer._door)]
     assert differences == [], differences
     tables = world.disk._tables
@@ -99,7 +99,7 @@ def _notifications(world: World, rows: list[ExecutionRow]) -> None:
 
 async def _answers(world: World, rows: list[ExecutionRow]) -> None:
     """What a worker was told to be taken is in a history once; what was refused is in none."""
-    observer = (await world.build(world.disk)).engine
+    observer = world.observer
     found: Counter[int] = Counter()
     for row in rows:
         for event in await observer.history(row.arn):

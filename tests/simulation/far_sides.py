@@ -46,6 +46,7 @@ class Queue:
         self.dead: list[Json] = []
         """Bodies that nobody deleted, parked by the queue itself."""
         self._deleted: list[_Queued] = []
+        self._news = trio.Event()
         self._dice = dice
         self._trace = trace
 
@@ -53,6 +54,8 @@ class Queue:
         """A message arrives."""
         identifier = f"m-{len(self.left) + len(self._deleted) + len(self.dead)}"
         self.left[identifier] = _Queued(identifier, orjson.dumps(body).decode())
+        self._news.set()
+        self._news = trio.Event()
 
     async def refresh(self) -> None:
         """Its settings have not changed."""
@@ -71,7 +74,7 @@ class Queue:
         now = trio.current_time()
         visible = [each for each in self.left.values() if each.visible_at <= now]
         if not visible:
-            await trio.sleep(5)
+            await self._long_poll()
         self._dice.shuffle(visible)
         if self.trouble and self._deleted and self._dice.random() < 0.2:
             visible.insert(0, self._dice.choice(self._deleted))
@@ -82,6 +85,13 @@ class Queue:
             each.visible_at = 0 if stays_visible else now + self.visibility_seconds
         self._trace.say("queue", "hands out", [each.id for each in taken])
         return [{"MessageId": m.id, "ReceiptHandle": m.id, "Body": m.body} for m in taken]
+
+    async def _long_poll(self) -> None:
+        """Until a message arrives or is visible again, or the call is over."""
+        hidden = [each.visible_at for each in self.left.values()]
+        soonest = min(hidden, default=float("inf")) - trio.current_time()
+        with trio.move_on_after(min(max(soonest, 0.1), 20)):
+            await self._news.wait()
 
     def _is_spent(self, message: _Queued) -> bool:
         spent = self.redrives and message.receives >= self.MOST_RECEIVES and message.id in self.left
@@ -118,10 +128,13 @@ class Log:
 
     def __init__(self, partitions: int) -> None:
         self.partitions: list[list[Json]] = [[] for _ in range(partitions)]
+        self.news = trio.Event()
 
     def append(self, partition: int, body: Json) -> None:
         """A record arrives."""
         self.partitions[partition].append(body)
+        self.news.set()
+        self.news = trio.Event()
 
     def read(self, partition: int, position: int, most: int) -> Batch | None:
         """What stands at the position; None at the end."""

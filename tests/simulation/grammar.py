@@ -98,7 +98,8 @@ class Line:
     def lasts(self) -> set[int]:
         """The events that its next one may follow."""
         inside = {child.last for child in self.children if child.failed}
-        return inside if inside and self.definition["Type"] == "Parallel" else {self.last}
+        joins = self.state is not None and self.definition["Type"] == "Parallel"
+        return {self.last, *inside} if joins else {self.last}
 
     def is_open(self) -> bool:
         """Whether it still waits for something."""

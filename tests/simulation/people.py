@@ -59,7 +59,8 @@ class Line:
         self, call: Callable[[Engine], Awaitable[Any]], patience: float | None = None
     ) -> Any:
         """One call. Raises Down, ApiError or StoreFull."""
-        await trio.sleep(self._dice.choice((0, 0.01)))
+        if self._dice.random() < self.trouble:
+            await trio.sleep(0.01)
         if self._nursery is None:
             raise Down
         if patience is None:
@@ -126,7 +127,9 @@ class Workers:
             except (Down, ApiError, StoreFull):
                 await trio.sleep(1 + self._dice.random())
                 continue
-            if task is not None:
+            if task is None:
+                await trio.sleep(5)
+            else:
                 await self._take(task.token)
 
     async def _take(self, token: str) -> None:

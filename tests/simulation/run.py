@@ -36,7 +36,6 @@ def _only_these_dice(world: World) -> Iterator[list[dict[str, object]]]:
         patch("gateway.engine.door.advance", partial(advance, budget=dice.choice((3, 200)))),
         patch("gateway.engine.door.UNIT_RECORDS", dice.choice((8, 1000))),
         patch("gateway.engine.timers.WINDOW_ROWS", dice.choice((4, 10_000))),
-        patch("gateway.engine.door.HOT_EXECUTIONS", dice.choice((1, 4096))),
         patch("gateway.sources.kafka_partition.Random", lambda: dice),
         patch("os.urandom", dice.randbytes),
         structlog.testing.capture_logs() as log,

@@ -94,7 +94,7 @@ class _Partition:
             batch = self._log.read(self._number, position, self._dice.randint(1, 4))
             if batch is not None:
                 return batch
-            await trio.sleep(2)
+            await self._log.news.wait()
 
 
 async def call_hook(message: Message, hook: Callable[[], Trigger | None], dice: Random) -> None:
@@ -103,7 +103,7 @@ async def call_hook(message: Message, hook: Callable[[], Trigger | None], dice: 
         await trio.sleep(dice.random() * 8)
         trigger = hook()
         if trigger is None:
-            continue
+            return  # The daemon is down; the next one is called by all again.
         outcomes: list[Outcome] = []
         try:
             if trigger.full() is None:

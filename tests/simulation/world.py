@@ -87,6 +87,7 @@ class World:
         self.hooks = [f"d-{n}" for n in range(dice.randint(0, 3))]
         self.calls = [(f"m{dice.randrange(2)}", f"call-{n}") for n in range(dice.randint(0, 3))]
         self.wrong: list[str] = []
+        self.observer = self._observer()
         self._hook: Trigger | None = None
         self._max_running = dice.choice((None, None, 2))
         self._quiet = trio.Event()
@@ -99,6 +100,12 @@ class World:
         return body
 
     # ------------------------------------------------------------------------ the daemon
+    def _observer(self) -> Engine:
+        """Reads what is on disk, and does nothing."""
+        catalog = Catalog(self.disk, self.clock, region="us-east-1", account="123456789012")
+        outbox = Outbox(self.disk, self._outlet, self.clock, Metrics())
+        return Engine(self.disk, catalog, outbox, self.clock, Metrics())
+
     async def build(self, store: Any) -> Daemon:
         """A daemon over the store as it is now."""
         metrics = Metrics()
@@ -255,6 +262,8 @@ class World:
             name: intake(trigger, connection, self.clock)
             for name, trigger in daemon.triggers.items()
         }
+        if self.dice.random() < 0.3:
+            sources.start_soon(self._forget, daemon.engine)
         sources.start_soon(read_queue, self.queue, of["queue"])
         sources.start_soon(read_log, self.log, of["topic"], self.dice)
         self._hook = daemon.triggers["hook"]
@@ -263,6 +272,12 @@ class World:
                 delivery, {"id": delivery, "items": []}, self.clock(), delivery, delivery
             )
             sources.start_soon(call_hook, message, lambda: self._hook, self.dice)
+
+    async def _forget(self, engine: Engine) -> None:
+        """Other executions need the room in memory."""
+        while True:
+            await trio.sleep(self.dice.random() * 10)
+            engine._door._hot.clear()
 
     async def look(self, daemon: Daemon | None) -> None:
         """Between two lives: see ``checks.py``."""
