@@ -9,7 +9,6 @@ who asks.
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -24,14 +23,15 @@ from gateway.asl.codec import decode, document_numbers
 from gateway.asl.execution import Execution
 from gateway.asl.frame import Identity
 from gateway.asl.records import Record
-from gateway.asl.states.state import StateMachine
 from gateway.asl.stimuli import Stimulus
 from gateway.engine.catalog import Catalog
+from gateway.engine.hot import Hot, HotExecutions
 from gateway.engine.units import (
     CONTINUE,
     continue_row,
     effect_changes,
     end_change,
+    history_bytes,
     history_changes,
 )
 from gateway.store.protocol import (
@@ -45,23 +45,11 @@ from gateway.store.protocol import (
     Upsert,
 )
 
-HOT_EXECUTIONS: Final = 4096
 UNIT_RECORDS: Final = 1000
 """A long step is committed every so many records."""
 
 Committed = Callable[[list[Change], list[ExecutionRow]], None]
 Announce = Callable[[ExecutionRow], list[Insert]]
-
-
-@dataclass(slots=True)
-class Hot:
-    """An execution in memory, as far as it is committed."""
-
-    row: ExecutionRow
-    machine: StateMachine
-    execution: Execution
-    continues: bool = False
-    """Whether its ``continue`` row stands."""
 
 
 @dataclass(slots=True)
@@ -97,7 +85,7 @@ class Door:
         self._now = now
         self._committed = committed
         self._announce = announce
-        self._hot: OrderedDict[int, Hot] = OrderedDict()
+        self._hot = HotExecutions()
         self._entries: dict[int, _Entry] = {}
         self._log = structlog.get_logger("engine")
 
@@ -134,9 +122,7 @@ class Door:
     def admit(self, hot: Hot) -> None:
         """Take an execution that has just been started into the cache."""
         if hot.execution.status == "RUNNING":
-            self._hot[hot.row.id] = hot
-            if len(self._hot) > HOT_EXECUTIONS:
-                self._hot.popitem(last=False)
+            self._hot.keep(hot)
 
     # ---------------------------------------------------------------- advancing
     async def _advance_bundle(self, execution: int, entry: _Entry, own: _Delivery) -> None:
@@ -166,8 +152,9 @@ class Door:
             if changes:
                 await self.commit([hot], changes)
         except BaseException:
-            self._hot.pop(execution, None)
+            self._hot.drop(execution)
             raise
+        self.admit(hot)
         for delivery, counted in zip(bundle, taken, strict=True):
             delivery.taken = counted
 
@@ -178,63 +165,66 @@ class Door:
         if step.bug is not None:
             said = "a bug: the execution fails with States.Runtime"
             self._log.error(said, execution=hot.row.arn, stimulus=stimulus, exc_info=step.bug)
-        changes += history_changes(hot.row.id, hot.execution, step, at)
+        written = history_changes(hot.row.id, hot.execution, step, at)
+        hot.bytes += sum(map(history_bytes, written))
+        changes += written
         return step.taken
 
-    def finish(self, hot: Hot, changes: list[Change]) -> list[Change]:
-        """The rows that a unit needs besides the history: effects, and the end if it has come."""
-        more = effect_changes(hot.row.id, hot.execution)
+    def finish(self, hot: Hot, changes: list[Change]) -> None:
+        """Add the rows that a unit needs besides the history: effects, and the end if it has
+        come."""
+        changes += effect_changes(hot.row.id, hot.execution)
         running = hot.execution.status == "RUNNING"
         continues = running and bool(hot.execution.ready)
         if continues:
             # Also where the row stands: writing it again arms its timer again.
-            more.append(Upsert(continue_row(hot.row.id, self._now())))
+            changes.append(Upsert(continue_row(hot.row.id, self._now())))
         if hot.continues and not continues:
-            more.append(DeleteTimer(hot.row.id, 0, CONTINUE))
+            changes.append(DeleteTimer(hot.row.id, 0, CONTINUE))
         hot.continues = continues
         if not running:
             end = end_change(hot.row.id, hot.execution)
             hot.row = hot.row._replace(**{n: getattr(end, n) for n in _END_MEMBERS})
-            more.append(end)
-        return changes + more
+            changes.append(end)
 
     async def commit(self, hots: list[Hot], changes: list[Change]) -> None:
         """Write one unit for executions that were advanced, and tell who waits for its rows."""
-        unit = changes
         for hot in hots:
-            unit = self.finish(hot, unit)
+            self.finish(hot, changes)
         ended = [hot.row for hot in hots if hot.execution.status != "RUNNING"]
         for row in ended:
-            unit += self._announce(row)
-        await self._store.commit(unit)
+            changes += self._announce(row)
+        await self._store.commit(changes)
         for row in ended:
-            self._hot.pop(row.id, None)
-        self._committed(unit, ended)
+            self._hot.drop(row.id)
+        self._committed(changes, ended)
 
     # ------------------------------------------------------------------ loading
     async def _load(self, execution: int) -> Hot | None:
         hot = self._hot.get(execution)
         if hot is not None:
-            self._hot.move_to_end(execution)
             return hot
         row = await self._store.execution_by_id(execution)
         if row is None or row.status != "RUNNING":
             return None
-        folded = await self.fold(row)
+        folded, size = await self._fold(row)
         folded.touched.clear()
         machine = await self._catalog.compiled(row.revision)
         timers = await self._store.execution_timers(execution)
-        hot = Hot(row, machine, folded, any(timer.kind == CONTINUE for timer in timers))
-        self.admit(hot)
-        return hot
+        return Hot(row, machine, folded, any(timer.kind == CONTINUE for timer in timers), size)
 
     async def fold(self, row: ExecutionRow) -> Execution:
         """The execution's state, from its history."""
+        return (await self._fold(row))[0]
+
+    async def _fold(self, row: ExecutionRow) -> tuple[Execution, int]:
+        """The state, and the bytes of the history."""
         execution = await self.born(row)
-        for at, records in await self.steps(execution, row.id):
+        steps, size = await self._read(execution, row.id)
+        for at, records in steps:
             for record in records:
                 execution.apply(record, at)
-        return execution
+        return execution, size
 
     async def born(self, row: ExecutionRow) -> Execution:
         """The execution before its first record."""
@@ -244,11 +234,17 @@ class Door:
 
     async def steps(self, execution: Execution, number: int) -> list[tuple[int, list[Record]]]:
         """The steps of the history of execution ``number``: when, and the records."""
+        return (await self._read(execution, number))[0]
+
+    async def _read(
+        self, execution: Execution, number: int
+    ) -> tuple[list[tuple[int, list[Record]]], int]:
         rows = await self._store.history(number)
         wanted = [n for row in rows for n in document_numbers(row.records)]
         documents = await self._store.documents(number, wanted) if wanted else {}
         execution.next_document = max(wanted, default=-1) + 1
-        return [(row.at, decode(row.records, row.format, documents)) for row in rows]
+        size = sum(len(row.records) for row in rows) + sum(map(len, documents.values()))
+        return [(row.at, decode(row.records, row.format, documents)) for row in rows], size
 
 
 _END_MEMBERS: Final = ("status", "stop_at", "output", "error", "cause")

@@ -19,6 +19,7 @@ from gateway.asl import events, stimuli
 from gateway.asl.documents import read_document
 from gateway.asl.execution import Execution
 from gateway.asl.resources import ACTIVITY, family
+from gateway.asl.stimuli import Stimulus
 from gateway.engine.activities import ActivityQueues, ActivityTask
 from gateway.engine.catalog import Catalog
 from gateway.engine.door import Door
@@ -71,8 +72,8 @@ class Engine:
         self._door = Door(store, catalog, now, committed=self._committed, announce=self._announce)
         self._starts = Starts(store, catalog, self._door, now, announce=self._announce)
         self._timers = Timers(store, now, self._fire)
-        self._unsupported: trio.MemorySendChannel[TaskRow]
-        self._unsupported, self._unsupported_tasks = trio.open_memory_channel[TaskRow](2**20)
+        self._own, self._own_stimuli = trio.open_memory_channel[tuple[int, Stimulus]](2**20)
+        """What the engine itself has to say to executions."""
         self._log = structlog.get_logger("engine")
 
     # --------------------------------------------------------------------- running
@@ -90,7 +91,7 @@ class Engine:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._timers.run)
             nursery.start_soon(self._outbox.run)
-            nursery.start_soon(self._refuse_unsupported)
+            nursery.start_soon(self._say)
             nursery.start_soon(expire_forever, self.store, self._door, self.now)
             task_status.started()
 
@@ -203,11 +204,17 @@ class Engine:
         return ActivityTask(token, row.input) if done else None
 
     async def return_task(self, token: str) -> None:
-        """The poller had gone before the hand-out reached it: the task waits again, at the head."""
+        """The poller had gone before the hand-out reached it: the task waits again, at the head.
+
+        While the disk is full, that waits for room.
+        """
         named = read_token(token)
         if named is not None:
             stimulus = stimuli.Return(named.number, named.hash)
-            await self._door.handle(named.execution, stimulus)
+            try:
+                await self._door.handle(named.execution, stimulus)
+            except StoreFull:
+                self._own.send_nowait((named.execution, stimulus))
 
     async def task_succeeded(self, token: str, output: str) -> None:
         """SendTaskSuccess. Raises ApiError InvalidToken, TaskTimedOut, InvalidOutput."""
@@ -223,7 +230,7 @@ class Engine:
         named = _named(token)
         await self._answer(named, stimuli.Fail(named.number, error, cause, named.hash))
 
-    async def _answer(self, named: Token, stimulus: stimuli.Stimulus) -> None:
+    async def _answer(self, named: Token, stimulus: Stimulus) -> None:
         if not await self._door.handle(named.execution, stimulus):
             raise await self._no_such_task(named)
 
@@ -248,7 +255,7 @@ class Engine:
             await self.store.commit([moved])
             self._timers.committed([moved])
             return
-        stimulus: stimuli.Stimulus = stimuli.TimerFired(row.number, row.kind, row.due)
+        stimulus: Stimulus = stimuli.TimerFired(row.number, row.kind, row.due)
         if row.number == 0:
             stimulus = stimuli.Continue()
         await self._door.handle(row.execution, stimulus)
@@ -280,17 +287,18 @@ class Engine:
         if family(row.resource) == ACTIVITY:
             self._queues.put(row, first=first)
         else:
-            self._unsupported.send_nowait(row)
-
-    async def _refuse_unsupported(self) -> None:
-        async for row in self._unsupported_tasks:
             cause = f"This version of Stategate has no integration for the resource {row.resource}"
-            await self._refuse(row, stimuli.Fail(row.number, "States.Runtime", cause))
+            stimulus = stimuli.Fail(row.number, "States.Runtime", cause)
+            self._own.send_nowait((row.execution, stimulus))
 
-    async def _refuse(self, row: TaskRow, stimulus: stimuli.Fail) -> None:
+    async def _say(self) -> None:
+        async for execution, stimulus in self._own_stimuli:
+            await self._say_one(execution, stimulus)
+
+    async def _say_one(self, execution: int, stimulus: Stimulus) -> None:
         while True:
             with suppress(StoreFull):
-                await self._door.handle_for_pump(row.execution, stimulus)
+                await self._door.handle_for_pump(execution, stimulus)
                 return
             await trio.sleep(FULL_RETRY_SECONDS)
 

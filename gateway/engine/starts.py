@@ -10,7 +10,8 @@ import trio
 
 from gateway.asl import stimuli
 from gateway.engine.catalog import Catalog
-from gateway.engine.door import Door, Hot, newborn
+from gateway.engine.door import Door, newborn
+from gateway.engine.hot import Hot
 from gateway.store.protocol import (
     Change,
     ExecutionRow,

@@ -29,6 +29,8 @@ WINDOW_MS: Final = 60_000
 WINDOW_ROWS: Final = 10_000
 AT_ONCE: Final = 100
 """Timers in work at the same time."""
+CROWDED_MS: Final = 100
+"""Between two readings of a window that is full."""
 FULL_RETRY_MS: Final = 1_000
 BUG_RETRY_MS: Final = 60_000
 
@@ -126,7 +128,8 @@ class Timers:
         rows = await self._store.timers(self._horizon, WINDOW_ROWS)
         if len(rows) == WINDOW_ROWS:
             self._horizon = rows[-1].due
-            self._refill_at = rows[WINDOW_ROWS // 2].due
+            # Those that wait for room on the disk would fill the window again at once.
+            self._refill_at = max(rows[WINDOW_ROWS // 2].due, now + CROWDED_MS)
         for row in rows:
             if _key(row) not in self._armed and _key(row) not in self._firing:
                 self._arm(row)

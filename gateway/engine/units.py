@@ -41,6 +41,15 @@ def history_changes(execution_id: int, execution: Execution, step: Step, at: int
     return [Insert(row), *map(Insert, documents)]
 
 
+def history_bytes(change: Change) -> int:
+    """How much of the history the change writes."""
+    match change:
+        case Insert(HistoryRow(records=written)) | Insert(DocumentRow(body=written)):
+            return len(written)
+        case _:
+            return 0
+
+
 def effect_changes(execution_id: int, execution: Execution) -> list[Change]:
     """The rows of the effects that changed since this was last asked."""
     changes: list[Change] = []

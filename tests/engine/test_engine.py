@@ -283,6 +283,20 @@ async def test_a_full_disk_loses_nothing(autojump_clock):
         assert (await engine.start([StartRequest(arn, "refused", "{}")]))[0].created
 
 
+async def test_a_return_waits_for_room_on_the_disk(autojump_clock):
+    """A task whose poller has gone while the disk is full is in its queue once there is room."""
+    store = FullStore()
+    async with running(store) as engine:
+        arn = await put_machine(engine, machine(T=TASK))
+        await engine.start_execution(arn, "n", "{}")
+        lost = await engine.get_activity_task(ACTIVITY, "lost", 5)
+        store.full = True
+        await engine.return_task(lost.token)
+        assert await engine.get_activity_task(ACTIVITY, "early", 60) is None
+        store.full = False
+        assert await engine.get_activity_task(ACTIVITY, "found", 60) is not None
+
+
 async def test_a_resource_without_integration_fails_its_execution_clearly(autojump_clock):
     """What this version cannot call ends the execution with the resource's name, not in silence."""
     async with running(MemoryStore()) as engine:

@@ -10,7 +10,14 @@ from gateway.engine.timers import Timers
 from gateway.engine.tokens import read_token
 from gateway.errors import ApiError
 from gateway.store.memory import MemoryStore
-from gateway.store.protocol import EndExecution, HistoryRow, StoreFull, TimerRow, Upsert
+from gateway.store.protocol import (
+    DeleteTimer,
+    EndExecution,
+    HistoryRow,
+    StoreFull,
+    TimerRow,
+    Upsert,
+)
 from tests.engine.rig import ACTIVITY, TASK, clock, machine, running, wait_status
 from tests.engine.test_engine import PASS, differences, put_machine
 
@@ -69,6 +76,34 @@ async def test_a_timer_may_be_due_again_while_it_is_in_work(autojump_clock):
         await trio.sleep(5)
         nursery.cancel_scope.cancel()
     assert len(fired) >= 2
+
+
+async def test_a_window_full_of_timers_that_cannot_fire_is_not_read_all_the_time(
+    autojump_clock, monkeypatch
+):
+    """With more overdue timers than a window has and a full disk, the pump sleeps in between, and
+    fires all of them when there is room."""
+    monkeypatch.setattr("gateway.engine.timers.WINDOW_ROWS", 4)
+    store, fired, reads = MemoryStore(), set(), []
+    await store.commit([Upsert(TimerRow(n, 1, "wait", clock(), 0)) for n in range(10)])
+
+    async def read(until, limit):
+        reads.append(trio.current_time())
+        assert reads.count(reads[-1]) < 50, "the clock stands still"
+        return await MemoryStore.timers(store, until, limit)
+
+    async def fire(row):
+        if trio.current_time() < 60:
+            raise StoreFull
+        await store.commit([DeleteTimer(row.execution, row.number, row.kind)])
+        fired.add(row.execution)
+
+    monkeypatch.setattr(store, "timers", read)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Timers(store, clock, fire).run)
+        await trio.sleep(70)
+        nursery.cancel_scope.cancel()
+    assert fired == set(range(10))
 
 
 async def test_an_end_is_told_once_and_when_it_is_durable(autojump_clock):
@@ -185,6 +220,23 @@ class SnapshotStore(MemoryStore):
         rows = await super().timers(until, limit)
         await trio.sleep(self.seconds)
         return rows
+
+
+async def test_large_executions_do_not_fill_the_memory(autojump_clock, monkeypatch):
+    """What is kept in memory is bounded by the size of the documents too, and loses nothing."""
+    monkeypatch.setattr("gateway.engine.hot.HOT_BYTES", 1_000_000)
+    async with running(MemoryStore()) as engine:
+        arn = await put_machine(engine, machine(T=TASK))
+        rows = [
+            (await engine.start_execution(arn, f"n{n}", f'"{"x" * 100_000}"')).row
+            for n in range(30)
+        ]
+        assert 5 <= len(engine._door._hot) <= 10
+        for _ in rows:
+            task = await engine.get_activity_task(ACTIVITY, "w", 5)
+            await engine.task_succeeded(task.token, f'"{"y" * 200_000}"')
+        assert {(await engine.execution(row.arn)).status for row in rows} == {"SUCCEEDED"}
+        assert engine._door._hot.bytes == 0
 
 
 async def test_nothing_is_remembered_of_what_has_ended(autojump_clock):
