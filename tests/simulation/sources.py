@@ -31,6 +31,7 @@ def intake(trigger: Trigger, store: Any, now: Callable[[], int]) -> Intake:
         room=trigger.room,
         full=trigger.full,
         positions=store.positions,
+        rewind=None,  # type: ignore[arg-type]  # no virtual log is made anew
         report=lambda *_, **__: None,
         in_thread=None,  # type: ignore[arg-type]  # nothing here blocks
         now=now,

@@ -32,7 +32,7 @@ def history():
     return driver.events()
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(25))
 def test_a_seed(seed):
     """Whatever befalls the daemon in this world, nothing is lost and nothing happens twice."""
     wrong, trace = run_seed(seed)
