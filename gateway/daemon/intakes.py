@@ -14,10 +14,10 @@ from gateway.config.settings import TriggerSettings
 from gateway.daemon.services import Service
 from gateway.engine.engine import Engine
 from gateway.engine.metrics import Metrics
-from gateway.errors import ApiError
+from gateway.errors import ApiError, Unavailable
 from gateway.sources.protocol import Intake
 from gateway.sources.webhook_routes import WebhookRoutes
-from gateway.store.protocol import LetterRow
+from gateway.store.protocol import LetterRow, MovePosition, PositionRow, StoreFull
 from gateway.triggers.running import Running
 from gateway.triggers.trigger import Trigger
 
@@ -84,6 +84,12 @@ class Intakes:
             )
         await trigger.redeliver(letter)
 
+    async def _rewind(self, row: PositionRow) -> None:
+        try:
+            await self._engine.store.commit([MovePosition(row, force=True)])
+        except StoreFull as full:
+            raise Unavailable(str(full)) from full
+
     def _trigger(self, config: Config, name: str) -> Trigger:
         settings = config.settings.triggers[name]
         return Trigger(
@@ -106,6 +112,7 @@ class Intakes:
             room=trigger.room,
             full=trigger.full,
             positions=self._engine.store.positions,
+            rewind=self._rewind,
             report=report,
             # A long poll must not hold up the end; what it brings then is delivered again.
             in_thread=partial(trio.to_thread.run_sync, abandon_on_cancel=True, limiter=limiter),

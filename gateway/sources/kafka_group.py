@@ -99,6 +99,8 @@ class _Connection:
                             work.put(event)
                     case OutOfRange(partition, position, next_offset):
                         self._status.out_of_range(partition, position, next_offset)
+                        if work := self._works.get(partition):
+                            work.put(event)
                     case Health():
                         self._status.health(event)
         finally:

@@ -184,11 +184,22 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
     async def _read(self) -> None:
         while True:
             assignment = self._assignment
-            if not assignment.placed:
-                await assignment.arrived.wait()
-                await self._place(assignment)
-            else:
+            if assignment.placed:
                 await self._poll(assignment)
+            elif await self._arrived(assignment):
+                await self._place(assignment)
+
+    async def _arrived(self, assignment: _Assignment) -> bool:
+        """Wait for the rows of the assignment; now and then ask whether the membership failed, of
+        which aiokafka tells only who polls. Nothing comes of the poll: all partitions are paused."""
+        try:
+            async with asyncio.timeout(UPKEEP_SECONDS):
+                await assignment.arrived.wait()
+        except TimeoutError:
+            with contextlib.suppress(NoOffsetForPartitionError, OffsetOutOfRangeError):
+                await self._consumer.getmany(timeout_ms=0)
+            return False
+        return True
 
     async def _place(self, assignment: _Assignment) -> None:
         """Seek each partition to where it was left, else to the start, and let it be read."""
@@ -243,8 +254,10 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
         if assignment is not self._assignment:
             return
         for partition, offset in offsets.items():
-            if partition in self._consumer.assignment():
+            cursor = assignment.cursors.get(Partition(*partition))
+            if cursor is not None and partition in self._consumer.assignment():
                 self._consumer.seek(partition, offset)
+                cursor.handed = offset
                 self._post(OutOfRange(Partition(*partition), lost[partition], offset))
 
     async def _upkeep(self) -> None:

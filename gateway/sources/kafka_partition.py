@@ -7,13 +7,13 @@ Kafka loop only then. Partitions know nothing of each other but the window that 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from random import Random
 
 import trio
 
 from gateway.errors import Unavailable
-from gateway.sources.kafka_events import Batch, Partition, Record
+from gateway.sources.kafka_events import Batch, OutOfRange, Partition, Record
 from gateway.sources.kafka_message import message_of
 from gateway.sources.kafka_window import Window
 from gateway.sources.protocol import Intake
@@ -51,14 +51,14 @@ class PartitionWork:
         self._settle = settle
         self._trouble = trouble
         # No bound here: the loop pauses a partition that has BATCHES_AHEAD batches outstanding.
-        self._send, self._inbox = trio.open_memory_channel[Batch](math.inf)
+        self._send, self._inbox = trio.open_memory_channel[Batch | OutOfRange](math.inf)
         self._waiting = trio.CancelScope()
         self._delivery = trio.CancelScope(shield=True)
         self._deadline = math.inf
 
-    def put(self, batch: Batch) -> None:
-        """Queue the next batch."""
-        self._send.send_nowait(batch)
+    def put(self, news: Batch | OutOfRange) -> None:
+        """Queue the next batch, or that the log goes on elsewhere."""
+        self._send.send_nowait(news)
 
     def stop(self, grace: float) -> None:
         """Take up nothing more; a delivery under way has ``grace`` seconds to become durable."""
@@ -70,8 +70,12 @@ class PartitionWork:
         """Work until stopped."""
         try:
             with self._waiting, self._send, self._inbox:
-                async for batch in self._inbox:
-                    await self._take(batch)
+                async for news in self._inbox:
+                    match news:
+                        case Batch():
+                            await self._take(news)
+                        case OutOfRange():
+                            await self._go_back(news)
         finally:
             self.ended.set()
 
@@ -92,15 +96,26 @@ class PartitionWork:
             if done == total:
                 return
 
+    async def _go_back(self, news: OutOfRange) -> None:
+        """The log was made anew: a position beyond it would have a restart skip its records."""
+        if news.next_offset < news.position:
+            row = PositionRow(self._group, *self._partition, news.next_offset)
+            await self._until_durable(lambda: self._intake.rewind(row))
+            self._settle(news.next_offset, False)
+
     async def _deliver(self, chunk: Sequence[Record], offset: int) -> None:
-        """Return when the chunk is on disk; what cannot be taken now is tried again in place."""
+        """Return when the chunk is on disk."""
         received_at = self._intake.now()
         messages = [message_of(record, received_at) for record in chunk]
         row = PositionRow(self._group, *self._partition, offset)
+        await self._until_durable(lambda: self._intake.deliver(messages, positions=[row]))
+
+    async def _until_durable(self, write: Callable[[], Awaitable[object]]) -> None:
+        """What cannot be written now is tried again in place."""
         for delay in delays():
             try:
                 with trio.CancelScope(shield=True, deadline=self._deadline) as self._delivery:
-                    await self._intake.deliver(messages, positions=[row])
+                    await write()
                     self._trouble(None)
                     return
                 await trio.lowlevel.checkpoint_if_cancelled()  # stopped, and the grace is over

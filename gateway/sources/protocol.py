@@ -102,6 +102,8 @@ class Intake:
     Raises Unavailable, with a time, while nothing can be taken (disk full)."""
     positions: Callable[[str], Awaitable[list[PositionRow]]]
     """The stored positions of a consumer group."""
+    rewind: Callable[[PositionRow], Awaitable[None]]
+    """Sets a position even backwards, where the log itself begins again. Raises Unavailable."""
     report: Callable[..., None]
     """``report(state, **details)`` for /healthz and /metrics; state: starting | running |
     backing-off | failed; details are small and readable; ``lag=`` is a number of messages."""

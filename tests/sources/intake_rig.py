@@ -11,6 +11,7 @@ import trio
 
 from gateway.errors import Unavailable
 from gateway.sources.protocol import Intake, Message, Outcome, Started
+from gateway.store.protocol import PositionRow
 
 
 class FakeTrigger:
@@ -51,6 +52,9 @@ class FakeTrigger:
             with trio.CancelScope(shield=True):
                 async with self.arrivals:
                     self.arrivals.notify_all()
+
+    async def rewind(self, row: PositionRow) -> None:
+        """There are no positions here."""
 
     def _outcome(self, message: Message) -> Outcome:
         decided = self.decide(message)
@@ -97,6 +101,7 @@ class FakeTrigger:
             room=trio.lowlevel.checkpoint,
             full=self.full,
             positions=_no_positions,
+            rewind=self.rewind,
             report=self.report,
             in_thread=partial(trio.to_thread.run_sync, limiter=limiter, abandon_on_cancel=True),
             now=lambda: 1_700_000_000_000,

@@ -104,6 +104,13 @@ class KafkaTrigger(FakeTrigger):
         self.units.append(([message.members["offset"] for message in messages], row))
         return outcomes
 
+    async def rewind(self, row: PositionRow) -> None:
+        """Set the position."""
+        if self.closed is not None:
+            raise self.closed
+        await trio.lowlevel.checkpoint()
+        self.rows[row.topic, row.partition] = row.offset
+
     async def positions(self, group: str) -> list[PositionRow]:
         """What is stored."""
         return [PositionRow(group, *place, offset) for place, offset in self.rows.items()]

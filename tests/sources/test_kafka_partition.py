@@ -11,7 +11,7 @@ from kafka_rig import KafkaTrigger
 from test_kafka_message import Record
 
 from gateway.errors import Unavailable
-from gateway.sources.kafka_events import Batch, Partition
+from gateway.sources.kafka_events import Batch, OutOfRange, Partition
 from gateway.sources.kafka_partition import PartitionWork
 from gateway.sources.kafka_window import Window
 
@@ -71,6 +71,28 @@ async def test_an_empty_batch_moves_the_position(autojump_clock: trio.testing.Mo
         await trio.testing.wait_all_tasks_blocked()
         assert bench.settled == [(7, True)]
         assert bench.trigger.rows == {("orders", 0): 7}
+
+
+async def test_a_log_that_was_made_anew_takes_the_position_back(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """The position of the old log would have a restart skip what the new one has below it. What
+    came before the news is on disk first; without room on the disk it waits."""
+    trigger = KafkaTrigger()
+    async with working(trigger) as bench:
+        bench.work.put(batch(90, 100))
+        bench.work.put(OutOfRange(PLACE, position=100, next_offset=0))
+        await trio.testing.wait_all_tasks_blocked()
+        assert trigger.rows == {("orders", 0): 0}
+        trigger.closed = Unavailable("full")
+        bench.work.put(OutOfRange(PLACE, position=7, next_offset=3))
+        bench.work.put(batch(3, 5))
+        await trio.sleep(60)
+        assert bench.troubles[-1] == "full"
+        trigger.closed = None
+        await trio.sleep(60)
+        assert bench.settled == [(100, True), (0, False), (3, False), (5, True)]
+        assert trigger.rows == {("orders", 0): 5}
 
 
 async def test_unavailable_is_tried_again_and_told(autojump_clock: trio.testing.MockClock) -> None:
