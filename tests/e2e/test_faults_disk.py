@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from uuid import uuid4
 
 import boto3
 import httpx
@@ -49,7 +50,7 @@ def queue():
         aws_access_key_id="test", aws_secret_access_key="test",
     )  # fmt: skip
     hidden = {"VisibilityTimeout": "2"}
-    url = client.create_queue(QueueName="orders", Attributes=hidden)["QueueUrl"]
+    url = client.create_queue(QueueName=f"disk-{uuid4()}", Attributes=hidden)["QueueUrl"]
     try:
         yield client, url, endpoint
     finally:

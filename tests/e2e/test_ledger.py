@@ -120,7 +120,9 @@ def test_nothing_is_lost_and_nothing_starts_twice(tmp_path):
     host, port = moto.get_host_and_port()
     endpoint = f"http://127.0.0.1:{port}"
     sqs = boto3.client("sqs", endpoint_url=endpoint, **KEYS)
-    queue = sqs.create_queue(QueueName="orders", Attributes={"VisibilityTimeout": "5"})["QueueUrl"]
+    # All of moto's servers in one process are one account.
+    name, hidden = f"ledger-{uuid4()}", {"VisibilityTimeout": "5"}
+    queue = sqs.create_queue(QueueName=name, Attributes=hidden)["QueueUrl"]
     producer = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "unused"})
     broker = next(iter(producer.list_topics(timeout=10).brokers.values()))
     api, hooks = free_port(), free_port()
