@@ -191,7 +191,7 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
 
     async def _arrived(self, assignment: _Assignment) -> bool:
         """Wait for the rows of the assignment; now and then ask whether the membership failed, of
-        which aiokafka tells only who polls. Nothing comes of the poll: what is assigned is paused."""
+        which aiokafka tells only who polls. The poll brings nothing: what is assigned is paused."""
         try:
             async with asyncio.timeout(UPKEEP_SECONDS):
                 await assignment.arrived.wait()
