@@ -101,7 +101,7 @@ class Engine:
         starts: Sequence[StartRequest],
         *,
         positions: Sequence[PositionRow] = (),
-        letters: Sequence[Insert] = (),
+        letters: Sequence[Upsert] = (),
     ) -> list[StartResult]:
         """For triggers: the name alone decides. All of it is one unit; returns when it is durable.
 

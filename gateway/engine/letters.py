@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid5
 
 from gateway.errors import ApiError
 from gateway.sources.protocol import Message
@@ -18,7 +19,6 @@ from gateway.store.protocol import (
     Change,
     DeleteLetter,
     DeleteNotification,
-    Insert,
     LetterRow,
     NotificationRow,
     Page,
@@ -27,6 +27,8 @@ from gateway.store.protocol import (
 )
 
 _DEAD_LETTER = "dead-letter:"
+_IDS = UUID("0b6f4a3c-54f1-4c2a-9a9e-3f1d5c6f7e20")
+"""Namespace of the letters' ids; never to be changed."""
 
 
 def dead_letter_sink(trigger: str) -> str:
@@ -41,14 +43,15 @@ def is_dead_letter(sink: str) -> bool:
 
 def message_letter(
     origin: str, message: Message, reason: str, now: int, dead_letter: bool
-) -> list[Insert]:
+) -> list[Upsert]:
     """The rows that keep a message which the trigger ``origin`` can never take.
 
     They belong in one unit. The first is the LetterRow. With ``dead_letter`` a second one sends it
-    to the trigger's target under the same id; when that accepts it, both are deleted together.
+    to the trigger's target under the same id; when that accepts it, both are deleted together. A
+    message that comes again, because it could not be acknowledged, has the letter that it had.
     """
     letter = LetterRow(
-        id=str(uuid4()),
+        id=_letter_id(origin, message),
         kind="message",
         origin=origin,
         reason=reason,
@@ -56,10 +59,16 @@ def message_letter(
         coordinates=message.coordinates,
         body=_dump(_written(message)),
     )
-    rows = [Insert(letter)]
+    rows = [Upsert(letter)]
     if dead_letter:
-        rows.append(Insert(_dead_letter_notification(letter)))
+        rows.append(Upsert(_dead_letter_notification(letter)))
     return rows
+
+
+def _letter_id(origin: str, message: Message) -> str:
+    # With the body, for a sender may use an id for two messages, and neither may be lost.
+    body = sha256(_dump({"body": message.body}).encode()).hexdigest()
+    return str(uuid5(_IDS, f"{origin}|{message.default_name}|{body}"))
 
 
 def letter_message(letter: LetterRow) -> Message:

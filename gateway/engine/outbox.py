@@ -19,7 +19,7 @@ from gateway.engine.sink_pump import SinkPump
 from gateway.engine.sink_route import SinkRoute
 from gateway.engine.status_change import status_change_event
 from gateway.sinks.protocol import Outlet
-from gateway.store.protocol import Change, ExecutionRow, Insert, NotificationRow, Store
+from gateway.store.protocol import Change, ExecutionRow, Insert, NotificationRow, Store, Upsert
 
 __all__ = ["Outbox", "SinkRoute"]
 
@@ -72,7 +72,9 @@ class Outbox:
         """Wake the pumps of those sinks that the unit has notifications for."""
         for change in unit:
             match change:
-                case Insert(NotificationRow(sink=sink)) if sink in self._pumps:
+                case Insert(NotificationRow(sink=sink)) | Upsert(NotificationRow(sink=sink)) if (
+                    sink in self._pumps
+                ):
                     self._pumps[sink].wake()
                 case _:
                     pass

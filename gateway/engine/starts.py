@@ -19,6 +19,7 @@ from gateway.store.protocol import (
     MovePosition,
     PositionRow,
     Store,
+    Upsert,
 )
 
 
@@ -72,7 +73,7 @@ class Starts:
         self,
         requests: Sequence[StartRequest],
         positions: Sequence[PositionRow] = (),
-        letters: Sequence[Insert] = (),
+        letters: Sequence[Upsert] = (),
     ) -> list[StartResult]:
         """Begin those whose name is free; all of it and the positions and letters are one unit.
         Raises StoreFull with nothing done."""
@@ -98,7 +99,7 @@ class Starts:
         self,
         requests: Sequence[StartRequest],
         positions: Sequence[PositionRow],
-        letters: Sequence[Insert],
+        letters: Sequence[Upsert],
     ) -> list[StartResult]:
         known = await self._known(requests)
         hots: list[Hot] = []

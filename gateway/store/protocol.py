@@ -204,7 +204,7 @@ class EndExecution(NamedTuple):
 class Upsert(NamedTuple):
     """Put a row in the place of the one with its key, or where there is none."""
 
-    row: TimerRow | TaskRow | NotificationRow | MachineRow
+    row: TimerRow | TaskRow | NotificationRow | LetterRow | MachineRow
 
 
 class MovePosition(NamedTuple):

@@ -17,7 +17,7 @@ from gateway.engine.metrics import Metrics
 from gateway.engine.starts import StartRequest, StartResult
 from gateway.errors import ApiError, Unavailable
 from gateway.sources.protocol import Filtered, Message, Outcome, Refused, Started
-from gateway.store.protocol import Insert, LetterRow, PositionRow
+from gateway.store.protocol import LetterRow, PositionRow, Upsert
 from gateway.triggers.mapping import Accepted, Mapping, Unfit, Unwanted, Verdict
 from gateway.triggers.running import Running
 
@@ -157,7 +157,7 @@ class Trigger:
     ) -> list[Outcome]:
         """Make the verdicts durable as one unit."""
         starts: list[StartRequest] = []
-        rows: list[Insert] = []
+        rows: list[Upsert] = []
         outcomes: list[Outcome | None] = []
         for message, verdict in zip(messages, verdicts, strict=True):
             match verdict:
@@ -179,7 +179,7 @@ class Trigger:
         machine = self._engine.catalog.machine_arn(self._machine)
         return StartRequest(machine, accepted.name, accepted.input, self.name, message.trace)
 
-    def _letter(self, message: Message, reason: str) -> list[Insert]:
+    def _letter(self, message: Message, reason: str) -> list[Upsert]:
         self._log.warning("kept as a letter", message=message.coordinates, reason=reason)
         now = self._engine.now()
         return message_letter(self.name, message, reason, now, self._dead_letter)
@@ -188,7 +188,7 @@ class Trigger:
         self,
         starts: Sequence[StartRequest],
         positions: Sequence[PositionRow],
-        letters: Sequence[Insert],
+        letters: Sequence[Upsert],
     ) -> list[StartResult]:
         if not (starts or positions or letters):
             return []
@@ -214,8 +214,8 @@ class Trigger:
                     self._metrics.letter(self.name)
 
 
-def _letter_id(rows: Sequence[Insert]) -> str | None:
-    return next((insert.row.id for insert in rows if isinstance(insert.row, LetterRow)), None)
+def _letter_id(rows: Sequence[Upsert]) -> str | None:
+    return next((change.row.id for change in rows if isinstance(change.row, LetterRow)), None)
 
 
 def _started(result: StartResult) -> Started:

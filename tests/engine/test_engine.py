@@ -10,7 +10,7 @@ from gateway.engine.starts import StartRequest
 from gateway.engine.verify import verify
 from gateway.errors import ApiError, Unavailable
 from gateway.store.memory import MemoryStore
-from gateway.store.protocol import Insert, LetterRow, PositionRow, StoreFull
+from gateway.store.protocol import LetterRow, PositionRow, StoreFull, Upsert
 from tests.engine.rig import ACTIVITY, TASK, build, clock, machine, running, wait_status
 
 YEAR = 365 * 86_400
@@ -54,7 +54,7 @@ async def test_a_batch_is_one_unit_with_its_positions_and_letters(autojump_clock
         letter = LetterRow("l1", "message", "t", "why", clock(), "somewhere", "{}")
         requests = [StartRequest(arn, name, "{}") for name in ("a", "b", "a")]
         results = await engine.start(
-            requests, positions=[PositionRow("g", "t", 0, 7)], letters=[Insert(letter)]
+            requests, positions=[PositionRow("g", "t", 0, 7)], letters=[Upsert(letter)]
         )
         assert [result.created for result in results] == [True, True, False]
         assert await store.positions("g") == [PositionRow("g", "t", 0, 7)]

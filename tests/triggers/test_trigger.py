@@ -72,6 +72,18 @@ async def test_letter(gate):
     assert letter_message(letter) == message(1, attributes={"a": 1})
 
 
+async def test_one_message_has_one_letter(gate):
+    """A refused message that comes again, since it could not be deleted, is the same letter; the
+    same id with another body is another one."""
+    trigger = gate.trigger(rules={"name": "$.body.id"}, dead_letter=True)
+    for received in (message(1, {"x": 1}), message(1, {"x": 1}, received_count=2)):
+        [first] = await trigger.deliver([received])
+    [other] = await trigger.deliver([message(1, {"x": 2})])
+    assert {letter.id for letter in await letters(gate)} == {first.letter, other.letter}
+    assert first.letter != other.letter
+    assert len(await gate.store.notifications("dead-letter:orders", NOW, 10)) == 2
+
+
 async def test_far_side_keeps_it(gate):
     """Where the far side parks it itself, nothing is written and it is not to be acknowledged."""
     [outcome] = await gate.trigger(rules={"name": "$.body.nope"}).deliver(

@@ -74,7 +74,9 @@ def _delete(table: str, *key: str) -> Statement:
 
 
 _INSERT = {row: _put("INSERT", row) for row in TABLES if row is not PositionRow}
-_UPSERT = {row: _put("REPLACE", row) for row in (TimerRow, TaskRow, NotificationRow, MachineRow)}
+_UPSERT = {
+    row: _put("REPLACE", row) for row in (TimerRow, TaskRow, NotificationRow, LetterRow, MachineRow)
+}
 _DELETE = {
     DeleteTimer: _delete("timers", "execution", "number", "kind"),
     DeleteTask: _delete("tasks", "execution", "number"),
