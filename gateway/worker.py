@@ -88,18 +88,24 @@ def run(
     )
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: _stop(worker))
+            signal.signal(number, lambda *_: worker.stop())
+    threading.Thread(target=_outlive_reader, daemon=True, name="output").start()
     worker.run()
 
 
-def _stop(worker: Worker) -> None:
-    # After a kill -9 of the daemon nobody reads what we print, and a print would fail the task.
-    for descriptor in (1, 2):
-        output = select.poll()
-        output.register(descriptor, 0)
-        if any(event & select.POLLERR for _, event in output.poll(0)):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
-    worker.stop()
+def _outlive_reader() -> None:
+    """Let what is printed go nowhere as soon as nobody reads it: after a kill -9 of the daemon, a
+    print of the handler would otherwise fail its task."""
+    outputs = select.poll()
+    left = {1, 2}
+    for descriptor in left:
+        outputs.register(descriptor, 0)
+    while left:
+        for descriptor, event in outputs.poll():
+            if event & select.POLLERR:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+            outputs.unregister(descriptor)
+            left.discard(descriptor)
 
 
 class Worker:
