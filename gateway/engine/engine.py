@@ -311,4 +311,9 @@ def _named(token: str) -> Token:
 
 
 def _same(one: str, other: str) -> bool:
-    return one == other or orjson.loads(one) == orjson.loads(other)
+    return one == other or _canonical(one) == _canonical(other)
+
+
+def _canonical(text: str) -> bytes:
+    # Python would take true for 1.
+    return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS)

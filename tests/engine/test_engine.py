@@ -68,8 +68,9 @@ async def test_start_execution_compares_inputs_while_it_runs(autojump_clock):
         first = await engine.start_execution(arn, "n", '{"a": 1}')
         again = await engine.start_execution(arn, "n", '{"a":1}')
         assert again.row.arn == first.row.arn
-        with pytest.raises(ApiError, match="ExecutionAlreadyExists"):
-            await engine.start_execution(arn, "n", '{"a": 2}')
+        for other in ('{"a": 2}', '{"a": true}'):
+            with pytest.raises(ApiError, match="ExecutionAlreadyExists"):
+                await engine.start_execution(arn, "n", other)
         await wait_status(engine, first.row.arn, "SUCCEEDED")
         with pytest.raises(ApiError, match="ExecutionAlreadyExists"):
             await engine.start_execution(arn, "n", '{"a": 1}')
