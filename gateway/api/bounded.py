@@ -10,7 +10,6 @@ from typing import Final
 from uuid import uuid4
 
 import trio
-from starlette.responses import Response as HttpResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.statuses import TOO_LARGE, TOO_SLOW
@@ -47,7 +46,9 @@ class Bounded:
         try:
             body = await self._read(receive)
         except ApiError as error:
-            await _refuse(error, scope, receive, send)
+            response = error_answer(error, str(uuid4()))
+            response.headers["connection"] = "close"
+            await response(scope, receive, send)
         except _Gone:
             return
         else:
@@ -83,17 +84,3 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return whole.pop() if whole else await receive()
 
     return receive_again
-
-
-async def _refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer and close, taking what still comes in: the server waits until somebody has."""
-    response: HttpResponse = error_answer(error, str(uuid4()))
-    response.headers["connection"] = "close"
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_discard, receive)
-        await response(scope, receive, send)
-
-
-async def _discard(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

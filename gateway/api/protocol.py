@@ -56,7 +56,8 @@ class Protocol:
 
     def __init__(self, services: Iterable[Service], log: structlog.stdlib.BoundLogger) -> None:
         self._services = {service.model.target_prefix: service for service in services}
-        self._log = log
+        self.log = log
+        """Where what is no answer to a caller goes."""
         self._parked = Parked()
 
     def close(self) -> None:
@@ -102,7 +103,7 @@ class Protocol:
         except StoreFull as error:
             return _unavailable(call, str(error), _FULL_RETRY_SECONDS)
         except Exception:
-            self._log.exception("operation failed", operation=call.name, request_id=call.id)
+            self.log.exception("operation failed", operation=call.name, request_id=call.id)
             message = f"A defect of Stategate; its log has it as request {call.id}"
             return error_answer(ApiError(INTERNAL_FAILURE, message), call.id)
 
