@@ -49,7 +49,9 @@ class Peer:
         with trio.move_on_after(self._write_seconds):
             await self._send_slowly(memoryview(rest))
             return
-        self.close()
+        # Whoever waits in ``receive`` is told by this, as by a client that hangs up.
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         raise ClientGone("the client does not read its answer")
 
     async def _send_slowly(self, rest: memoryview) -> None:
@@ -77,7 +79,5 @@ class Peer:
                 pass
 
     def close(self) -> None:
-        """Hang up; whoever waits for the socket is told."""
-        if self._socket.fileno() >= 0:
-            trio.lowlevel.notify_closing(self._socket)
-            self._socket.close()
+        """Hang up; nobody may be waiting for the socket any more."""
+        self._socket.close()

@@ -83,15 +83,18 @@ class RequestParser:
         self._failed = False
         self._target = b""
         self._headers: list[Header] = []
+        self._begun = False
         self._in_head = True
         self._head_bytes = 0
         self._barren_bytes = 0
+        """Since the last head, piece of a body or end; llhttp keeps no more than those of a head
+        that is not whole, of a chunk's mark and of a trailer."""
         self._replaying = False
 
     @property
     def idle(self) -> bool:
         """Whether nothing of a next request has come yet."""
-        return self._in_head and not self._barren_bytes and not self.events
+        return not self._begun and not self.events
 
     def feed(self, data: bytes) -> None:
         """Read on. After a Malformed, further bytes are dropped."""
@@ -136,6 +139,7 @@ class RequestParser:
         self.events.append(malformed)
 
     def _begin(self) -> None:
+        self._begun = True
         self._target = b""
         self._headers = []
         self._head_bytes = 0
@@ -154,7 +158,8 @@ class RequestParser:
         """One header, whole. Those behind a chunked body (trailers) are dropped."""
         if not self._in_head:
             return
-        value = value or b""
+        # llhttp drops the white space before a value, and leaves what stands behind it.
+        value = (value or b"").rstrip(b" \t")
         self._headers.append((name.lower(), value))
         self._head_bytes += len(name) + len(value) + 4
         if self._head_bytes > self._limits.head_bytes_max:
@@ -191,6 +196,7 @@ class RequestParser:
         """The request is whole."""
         if self._in_head:
             return  # The offer of an upgrade: the same head comes again without it.
+        self._begun = False
         self._in_head = True
         self._barren_bytes = 0
         self.events.append(_END)
