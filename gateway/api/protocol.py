@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import structlog
 import trio
-from starlette.requests import Request as HttpRequest
+from starlette.datastructures import Headers
 from starlette.responses import Response as HttpResponse
 from starlette.types import Receive, Scope, Send
 
@@ -65,11 +65,11 @@ class Protocol:
         self._parked.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        http = HttpRequest(scope, receive)
+        """Serve one request, whose body comes in one piece."""
         request_id = str(uuid4())
+        body: bytes = (await receive())["body"]
         try:
-            call = self._read(http.headers.get("x-amz-target"), await http.body(), request_id)
+            call = self._read(Headers(scope=scope).get("x-amz-target"), body, request_id)
             operation = call.operation
         except ApiError as error:
             await error_answer(error, request_id)(scope, receive, send)

@@ -6,9 +6,8 @@ import socket
 from typing import Final
 
 import trio
-from starlette.applications import Starlette
-from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api.bounded import Bounded
 from gateway.api.health import HealthPage
@@ -36,15 +35,9 @@ class Server:
         one on which nothing happens between requests."""
         self._idle_seconds = idle_seconds
         self._protocol = protocol
-        self._app: ASGIApp = Bounded(
-            Starlette(
-                routes=[
-                    Route("/healthz", health.show, methods=["GET"]),
-                    Route("/metrics", metrics.show, methods=["GET"]),
-                    Route("/", protocol, methods=["POST"]),
-                ]
-            )
-        )
+        self._health = health
+        self._metrics = metrics
+        self._app: ASGIApp = Bounded(self._route)
 
     async def serve(
         self,
@@ -67,6 +60,22 @@ class Server:
                 listener, stopping, grace_seconds=grace_seconds, task_status=task_status
             )
             nursery.cancel_scope.cancel()
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match scope["path"], scope["method"]:
+            case "/", "POST":
+                await self._protocol(scope, receive, send)
+                return
+            case "/healthz", "GET" | "HEAD":
+                response = await self._health.show()
+            case "/metrics", "GET" | "HEAD":
+                response = await self._metrics.show()
+            case ("/" | "/healthz" | "/metrics") as path, _:
+                allowed = "POST" if path == "/" else "GET, HEAD"
+                response = PlainTextResponse("Method Not Allowed", 405, {"allow": allowed})
+            case _:
+                response = PlainTextResponse("Not Found", 404)
+        await response(scope, receive, send)
 
     async def _close_polls(self, stopping: trio.Event) -> None:
         await stopping.wait()

@@ -10,7 +10,7 @@ import trio
 
 from gateway.http.peer import ClientGone, Peer
 from gateway.http.reader import RequestReader
-from gateway.http.requests import Body, End, Head, Malformed
+from gateway.http.requests import Body, End, Event, Head, Malformed
 from gateway.http.responses import ResponseEncoder
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -91,23 +91,27 @@ class Exchange:
         if self._continue and not self._reader.ready():
             await self._write(_CONTINUE)
         self._continue = False
-        with trio.CancelScope(deadline=self._body_deadline) as timed:
-            match await self._reader.next_event():
-                case Body(data):
-                    pieces = [data, *self._reader.take_body()]
-                    self._whole = self._reader.take_end()
-                    return b"".join(pieces)
-                case End():
-                    self._whole = True
-                    return b""
-                case Malformed() as malformed:
-                    self.malformed = malformed
-                case _:
-                    pass
-        if timed.cancelled_caught:
-            self.malformed = Malformed(408, "the body did not come in time")
+        match await self._next_event():
+            case Body(data):
+                pieces = [data, *self._reader.take_body()]
+                self._whole = self._reader.take_end()
+                return b"".join(pieces)
+            case End():
+                self._whole = True
+                return b""
+            case Malformed() as malformed:
+                self.malformed = malformed
+            case _:
+                pass
         self._cut = True
         return None
+
+    async def _next_event(self) -> Event | None:
+        if self._reader.ready():
+            return await self._reader.next_event()
+        with trio.CancelScope(deadline=self._body_deadline):
+            return await self._reader.next_event()
+        return Malformed(408, "the body did not come in time")
 
     async def _write(self, data: bytes) -> None:
         try:
