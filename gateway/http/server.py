@@ -11,6 +11,7 @@ from structlog.stdlib import BoundLogger
 
 from gateway.errors import ConfigError, Problem
 from gateway.http.connection import Application, Connection, Service
+from gateway.http.exchange import Address
 from gateway.http.limits import Limits
 from gateway.http.peer import Peer
 from gateway.http.responses import DateHeader
@@ -79,24 +80,24 @@ class HttpServer:
             if accepted is None:
                 self._room.release()
             else:
-                connections.start_soon(self._run, accepted)
+                connections.start_soon(self._run, *accepted)
 
-    async def _accepted(self, listener: socket.socket) -> socket.socket | None:
+    async def _accepted(self, listener: socket.socket) -> tuple[socket.socket, Address] | None:
         """The next connection; None where it was gone again, or there was no room for it."""
         await trio.lowlevel.wait_readable(listener)
         try:
-            accepted, _ = listener.accept()
+            accepted, client = listener.accept()
         except OSError as error:
             if error.errno in _NO_ROOM:
                 self._log.error("cannot accept a connection", reason=error.strerror)
                 await trio.sleep(_PAUSE_SECONDS)
             return None
-        return accepted
+        return accepted, client[:2]
 
-    async def _run(self, accepted: socket.socket) -> None:
+    async def _run(self, accepted: socket.socket, client: Address) -> None:
         """One connection; a bug in it ends it alone."""
         try:
-            connection = self._connection(accepted)
+            connection = self._connection(accepted, client)
             self._connections.add(connection)
             try:
                 await connection.run()
@@ -108,11 +109,11 @@ class HttpServer:
             accepted.close()
             self._room.release()
 
-    def _connection(self, accepted: socket.socket) -> Connection:
+    def _connection(self, accepted: socket.socket, client: Address) -> Connection:
         accepted.setblocking(False)
         # An answer is one write; held back, it would wait for the acknowledgement of the last one.
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        client, server = accepted.getpeername()[:2], accepted.getsockname()[:2]
+        server = accepted.getsockname()[:2]
         return Connection(self._service, Peer(accepted, self._limits.write_seconds), client, server)
 
 
