@@ -31,7 +31,7 @@ MEDIAN_LINES = 10
 LONGER = {"gateway/store/protocol.py": 500}
 """The store's seam is one page to be read whole: the rows, the changes, the protocol."""
 
-VENDORS = {"aiokafka", "boto3", "botocore", "confluent_kafka", "httpx", "hypercorn", "moto"}
+VENDORS = {"aiokafka", "boto3", "botocore", "confluent_kafka", "httpx", "moto"}
 
 
 @cache

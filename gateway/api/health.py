@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 import orjson
-from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
 
 
@@ -28,7 +27,7 @@ class HealthPage:
     def __init__(self, health: Callable[[], Awaitable[Health]]) -> None:
         self._health = health
 
-    async def show(self, _: HttpRequest) -> HttpResponse:
+    async def show(self) -> HttpResponse:
         """The health as JSON."""
         health = await self._health()
         status = 200 if health.ready else 503

@@ -8,7 +8,6 @@ from typing import Final
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
 
 from gateway.engine.metrics import Metrics
@@ -43,7 +42,7 @@ class MetricsPage(Collector):
         self._stats = Stats()
         self._registry.register(self)
 
-    async def show(self, _: HttpRequest) -> HttpResponse:
+    async def show(self) -> HttpResponse:
         """Prometheus text."""
         self._stats = await self._store.stats()
         return HttpResponse(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import structlog
 import trio
-from starlette.requests import Request as HttpRequest
+from starlette.datastructures import Headers
 from starlette.responses import Response as HttpResponse
 from starlette.types import Receive, Scope, Send
 
@@ -56,7 +56,8 @@ class Protocol:
 
     def __init__(self, services: Iterable[Service], log: structlog.stdlib.BoundLogger) -> None:
         self._services = {service.model.target_prefix: service for service in services}
-        self._log = log
+        self.log = log
+        """Where what is no answer to a caller goes."""
         self._parked = Parked()
 
     def close(self) -> None:
@@ -64,11 +65,11 @@ class Protocol:
         self._parked.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        http = HttpRequest(scope, receive)
+        """Serve one request, whose body comes in one piece."""
         request_id = str(uuid4())
+        body: bytes = (await receive())["body"]
         try:
-            call = self._read(http.headers.get("x-amz-target"), await http.body(), request_id)
+            call = self._read(Headers(scope=scope).get("x-amz-target"), body, request_id)
             operation = call.operation
         except ApiError as error:
             await error_answer(error, request_id)(scope, receive, send)
@@ -102,7 +103,7 @@ class Protocol:
         except StoreFull as error:
             return _unavailable(call, str(error), _FULL_RETRY_SECONDS)
         except Exception:
-            self._log.exception("operation failed", operation=call.name, request_id=call.id)
+            self.log.exception("operation failed", operation=call.name, request_id=call.id)
             message = f"A defect of Stategate; its log has it as request {call.id}"
             return error_answer(ApiError(INTERNAL_FAILURE, message), call.id)
 

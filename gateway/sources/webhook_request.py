@@ -48,17 +48,6 @@ class WebhookRequest:
             raise Refusal(408, reason, {"connection": "close"}) from None
         return Arrival(self.method, self.path, self._joined_headers(), self._query, body)
 
-    async def discard(self, seconds: float) -> None:
-        """Read and forget what is left of the body, for at most so long."""
-        with trio.move_on_after(seconds):
-            while not self._whole:
-                await self._next()
-
-    async def wait_gone(self) -> None:
-        """Take everything that still comes in until the sender has hung up."""
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-
     async def _body(self, limit_bytes: int) -> bytes:
         body = bytearray()
         while not self._whole:

@@ -8,6 +8,7 @@ import structlog
 from starlette.requests import Request
 from structlog.testing import capture_logs
 
+from gateway.api.bounded import Bounded
 from gateway.api.model import step_functions_model
 from gateway.api.operations.operation import Service
 from gateway.api.protocol import Protocol
@@ -17,7 +18,7 @@ from gateway.store.protocol import StoreFull
 
 async def post(protocol, target, body=b"{}"):
     """The answer of the protocol, without a server."""
-    transport = httpx.ASGITransport(protocol, raise_app_exceptions=True)
+    transport = httpx.ASGITransport(Bounded(protocol), raise_app_exceptions=True)
     headers = {} if target is None else {"x-amz-target": target}
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as http:
         return await http.post("/", headers=headers, content=body)

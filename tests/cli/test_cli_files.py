@@ -221,7 +221,7 @@ def test_a_backup_of_nothing_is_told(stategate, tmp_path):
 
 def test_help_is_light():
     """What daemons and triggers need is not imported to print the help."""
-    heavy = "{'boto3', 'trio', 'pydantic', 'httpx', 'hypercorn', 'starlette'}"
+    heavy = "{'boto3', 'trio', 'pydantic', 'httptools', 'httpx', 'starlette'}"
     code = f"import sys, gateway.cli.app; print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
