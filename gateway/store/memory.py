@@ -148,7 +148,11 @@ class MemoryStore:
         """Open tasks, oldest first."""
         await trio.lowlevel.checkpoint()
         rows = _nested(self._tables.tasks)
-        wanted = (row for row in rows if started is None or (row.started_at is not None) is started)
+        wanted = (
+            row._replace(input="")
+            for row in rows
+            if started is None or (row.started_at is not None) is started
+        )
         return sorted(wanted, key=lambda row: (row.scheduled_at, row.execution, row.number))
 
     async def task(self, execution: int, number: int) -> TaskRow | None:

@@ -404,7 +404,8 @@ class Store(Protocol):
         ...
 
     async def tasks(self, *, started: bool | None = None) -> list[TaskRow]:
-        """Open tasks, oldest first; ``started``: only queued (False) or handed-out (True) ones."""
+        """Open tasks, oldest first; ``started``: only queued (False) or handed-out (True) ones. A
+        listing carries no documents: ``input`` is empty."""
         ...
 
     async def task(self, execution: int, number: int) -> TaskRow | None:

@@ -338,7 +338,7 @@ async def test_tasks_are_listed_oldest_first(store):
     await store.commit(inserts(task(1, 1, scheduled_at=9), handed, task(1, 2, scheduled_at=7)))
     assert [row.scheduled_at for row in await store.tasks()] == [5, 7, 9]
     assert [row.scheduled_at for row in await store.tasks(started=False)] == [7, 9]
-    assert await store.tasks(started=True) == [handed]
+    assert await store.tasks(started=True) == [handed._replace(input="")]
     assert await store.task(2, 1) == handed
     assert await store.task(2, 2) is None
     assert [row.number for row in await store.execution_tasks(1)] == [1, 2]

@@ -87,6 +87,8 @@ def last(connection: sqlite3.Connection, table: str) -> int:
 # ------------------------------------------------------------- outstanding effects
 
 _DUE = "WHERE due <= ? ORDER BY due, execution, number, kind LIMIT ?"
+# A backlog of tasks must not be read with all its documents.
+_TASKS = _select(TaskRow).replace('"input"', "''")
 _OLDEST_FIRST = "ORDER BY scheduled_at, execution, number"
 _STARTED = {None: "", True: "WHERE started_at IS NOT NULL ", False: "WHERE started_at IS NULL "}
 
@@ -105,7 +107,7 @@ def execution_timers(connection: sqlite3.Connection, identity: int) -> list[Time
 
 def tasks(connection: sqlite3.Connection, started: bool | None) -> list[TaskRow]:
     """Open tasks, oldest first."""
-    found = connection.execute(_select(TaskRow) + _STARTED[started] + _OLDEST_FIRST)
+    found = connection.execute(_TASKS + _STARTED[started] + _OLDEST_FIRST)
     return list(map(TaskRow._make, found))
 
 
