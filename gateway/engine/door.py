@@ -21,7 +21,7 @@ from gateway.asl import stimuli
 from gateway.asl.advance import advance
 from gateway.asl.codec import decode, document_numbers
 from gateway.asl.execution import Execution
-from gateway.asl.frame import Identity
+from gateway.asl.frame import Identity, Timer
 from gateway.asl.records import Record
 from gateway.asl.stimuli import Stimulus
 from gateway.engine.catalog import Catalog
@@ -160,7 +160,7 @@ class Door:
 
     def step(self, hot: Hot, stimulus: Stimulus, changes: list[Change]) -> bool:
         """Advance once and add what follows to ``changes``; whether the stimulus counted."""
-        at = self._now()
+        at = _timeout_of(hot.execution, stimulus) or self._now()
         step = advance(hot.machine, hot.execution, stimulus, at, os.urandom(16))
         if step.bug is not None:
             said = "a bug: the execution fails with States.Runtime"
@@ -245,6 +245,17 @@ class Door:
         execution.next_document = max(wanted, default=-1) + 1
         size = sum(len(row.records) for row in rows) + sum(map(len, documents.values()))
         return [(row.at, decode(row.records, row.format, documents)) for row in rows], size
+
+
+def _timeout_of(execution: Execution, stimulus: Stimulus) -> int | None:
+    """When the machine's time was over, if that is what the stimulus says: AWS's TIMED_OUT is at
+    exactly that moment, however late we look."""
+    match stimulus:
+        case stimuli.TimerFired(number, "execution"):
+            timer = execution.effects.get((number, "execution"))
+            return timer.due if isinstance(timer, Timer) else None
+        case _:
+            return None
 
 
 _END_MEMBERS: Final = ("status", "stop_at", "output", "error", "cause")

@@ -192,6 +192,21 @@ async def test_time_in_which_the_daemon_was_down_does_not_count(autojump_clock):
         assert (await engine.execution(execution)).status == "SUCCEEDED"
 
 
+async def test_a_machine_timeout_ends_at_its_moment_however_late_it_is_seen(autojump_clock):
+    """TIMED_OUT is at exactly start + TimeoutSeconds, also where the daemon was away then."""
+    store = MemoryStore()
+    definition = machine(W={"Type": "Wait", "Seconds": 99, "End": True})
+    async with running(store) as engine:
+        arn = await put_machine(engine, definition.replace("{", '{"TimeoutSeconds":20,', 1))
+        execution = (await engine.start_execution(arn, "n", "{}")).row
+    await trio.sleep(500)
+    async with running(store) as engine:
+        await wait_status(engine, execution.arn, "TIMED_OUT")
+        row = await engine.execution(execution.arn)
+        assert row.stop_at == execution.start_at + 20_000
+        assert (await engine.history(execution.arn))[-1]["timestamp"] == row.stop_at
+
+
 async def test_queued_tasks_are_offered_again_after_a_restart(autojump_clock):
     """A task that nobody had is in its queue when the daemon is back."""
     store = MemoryStore()
