@@ -141,8 +141,8 @@ def test_slow_and_half_sent_webhooks_hold_up_nobody(run):
         finally:
             for line in lines:
                 line.close()
-        statuses = {answer.split(b"\r\n")[0].strip() for answer in answers}
-        assert b"HTTP/1.1 408" in statuses <= {b"HTTP/1.1 408", b"HTTP/1.1 429"}
+        statuses = {answer.split(b" ")[1] for answer in answers}
+        assert b"408" in statuses <= {b"408", b"429"}
         assert takes_webhooks(daemon, "after")
         assert names(daemon) == {"meanwhile", "after"}
         assert source(daemon, "hook")["state"] == "running"

@@ -159,11 +159,13 @@ async def test_what_is_in_work_when_cancelled_becomes_durable_and_is_committed(
     settings = source(cluster, topic)
     cluster.produce(topic, numbers(0, 3))
     async with reading(settings, trigger) as scope:
-        await trigger.until(lambda: trigger.in_work == 3)
+        # The broker may hand over the first record before the others.
+        await trigger.until(lambda: trigger.in_work > 0)
+        taken = trigger.in_work
         scope.cancel()
         trigger.gate.set()
-    assert trigger.offsets() == [0, 1, 2]
-    assert cluster.committed(settings.group, topic) == 3
+    assert trigger.offsets() == list(range(taken))
+    assert cluster.committed(settings.group, topic) == taken
 
 
 async def test_two_members_share_the_partitions_and_lose_nothing(cluster: Cluster) -> None:
