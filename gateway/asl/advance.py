@@ -140,7 +140,7 @@ def _timer_fired(run: Run, number: int, kind: str) -> None:
         return
     frame = next(f for f in run.execution.frames.values() if f.wait == number)
     if kind == "retry":
-        flow.attempt(run, frame)
+        flow.attempt(run, frame, run.state(frame))
     else:
         _guarded(run, frame, run.state(frame).timer_fired)
 
@@ -161,7 +161,8 @@ def _answer(run: Run, task: Task, stimulus: s.HandOut | s.Return | s.Succeed | s
             pass
         case s.Succeed(number, output):
             run.emit(r.TaskSucceeded(frame.id, number, output))
-            _guarded(run, frame, lambda run, frame: flow.succeed(run, frame, output))
+            state = run.state(frame)
+            _guarded(run, frame, lambda run, frame: flow.succeed(run, frame, state, output))
         case s.Fail(number, error, cause):
             run.emit(r.TaskFailed(frame.id, number, error, cause))
             flow.fail(run, frame, StateError(error, cause))

@@ -29,6 +29,11 @@ def _document_members(kind: type[Record]) -> tuple[int, ...]:
 
 
 _DOCUMENTS: Final = {kind: _document_members(kind) for kind in CODES}
+_LAYOUT: Final = {
+    kind: (code, tuple(i + 1 for i in _DOCUMENTS[kind])) for kind, code in CODES.items()
+}
+"""How a row begins, and where its documents are."""
+_SAME_MARK: Final[list[Json]] = []
 
 
 class Encoded(NamedTuple):
@@ -50,8 +55,6 @@ def encode(
     seen: dict[int, int] = {}
 
     def member(value: Json) -> Json:
-        if value is SAME:
-            return []
         if id(value) in seen:
             return seen[id(value)]
         text = dumps(value)
@@ -63,9 +66,10 @@ def encode(
 
     rows = []
     for record in step:
-        row: list[Json] = [CODES[type(record)], *record]
-        for i in _DOCUMENTS[type(record)]:
-            row[i + 1] = member(record[i])
+        code, places = _LAYOUT[type(record)]
+        row: list[Json] = [code, *record]
+        for i in places:
+            row[i] = _SAME_MARK if row[i] is SAME else member(row[i])
         rows.append(row)
     return Encoded(orjson.dumps(rows), documents)
 

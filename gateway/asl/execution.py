@@ -101,11 +101,10 @@ class Execution:
     # ----------------------------------------------------------------- changing
     def apply(self, record: Record, at: int) -> None:
         """Change the state as the record says; ``at`` is when it was written."""
-        kind = type(record)
+        change, events = _APPLY[type(record)]
         self.sequence += 1
-        if kind not in INTERNAL:
-            self.event_id += 1
-        self._APPLY[kind](self, record, at)
+        self.event_id += events
+        change(self, record, at)
 
     def _event(self, frame: Frame) -> None:
         """The current event follows the frame's last one."""
@@ -170,14 +169,16 @@ class Execution:
         self._event(frame)
         frame.state, frame.type, frame.next = record.name, record.type, None
         frame.entered_at, frame.entered_event = at, self.event_id
-        frame.retries, frame.resource = {}, ""
-        self._wake(frame)
+        frame.resource = ""
+        if frame.retries:
+            frame.retries = {}
 
     def _state_exited(self, record: r.StateExited, _at: int) -> None:
         frame = self.frames[record.frame]
         self._event(frame)
         self._wake(frame)
-        self._remove_children(frame)
+        if frame.join is not None:
+            self._remove_children(frame)
         frame.left, frame.state, frame.next = frame.state or "", None, record.next
         if record.output is not SAME:
             frame.data = record.output
@@ -332,7 +333,7 @@ class Execution:
         for key in list(self.effects):
             self._drop(*key)
 
-    _APPLY: ClassVar[dict[type[Record], Callable[[Execution, Any, int], None]]] = {
+    CHANGES: ClassVar[dict[type[Record], Callable[[Execution, Any, int], None]]] = {
         r.ExecutionStarted: _execution_started,
         r.StateEntered: _state_entered,
         r.StateExited: _state_exited,
@@ -363,3 +364,9 @@ class Execution:
         r.ExecutionAborted: _execution_ended,
         r.ExecutionTimedOut: _execution_ended,
     }
+
+
+_APPLY: Final = {
+    kind: (change, 0 if kind in INTERNAL else 1) for kind, change in Execution.CHANGES.items()
+}
+"""What a record changes, and how many events of AWS's history it is."""

@@ -8,6 +8,7 @@ iteration.
 
 from __future__ import annotations
 
+from functools import cached_property
 from random import Random
 from typing import Final
 
@@ -19,7 +20,7 @@ from gateway.asl.errors import StateError
 from gateway.asl.execution import Execution
 from gateway.asl.frame import Frame
 from gateway.asl.records import INTERNAL, SAME, Record
-from gateway.asl.scope import Expression, Json, Scope
+from gateway.asl.scope import Json, Scope
 from gateway.asl.states.state import Program, Retrier, State, StateMachine
 
 MAX_EVENTS: Final = 25_000
@@ -45,17 +46,23 @@ class Run:
         self.machine = machine
         self.execution = execution
         self.at = at
-        self.random = Random(seed)
         self.records: list[Record] = []
         self.transitions = 0
+        self._seed = seed
         self._texts: dict[int, tuple[Json, bytes]] = {}
+
+    @cached_property
+    def random(self) -> Random:
+        """The step's dice, from its seed."""
+        return Random(self._seed)
 
     # ------------------------------------------------------------------ emitting
     def emit(self, record: Record) -> None:
         """Apply the record and add it to the step."""
-        if type(record) not in INTERNAL and self.execution.event_id >= MAX_EVENTS - 1:
+        execution = self.execution
+        if execution.event_id >= MAX_EVENTS - 1 and type(record) not in INTERNAL:
             raise HistoryFull
-        self.execution.apply(record, self.at)
+        execution.apply(record, self.at)
         self.records.append(record)
 
     def number(self) -> int:
@@ -84,7 +91,7 @@ class Run:
     # ---------------------------------------------------------------- evaluating
     def scope(self, frame: Frame, data: Json) -> Scope:
         """What the expressions of the frame's state see, with ``$`` over ``data``."""
-        return Scope(data, lambda: context_object(self.execution, frame), self.random)
+        return Scope(data, lambda: context_object(self.execution, frame), lambda: self.random)
 
     def state(self, frame: Frame) -> State:
         """The state that the frame is in."""
@@ -109,12 +116,11 @@ def enter(run: Run, frame: Frame) -> None:
     state = program.states[frame.next or program.start_at]
     run.transitions += 1
     run.emit(r.StateEntered(frame.id, state.type, state.name))
-    attempt(run, frame)
+    attempt(run, frame, state)
 
 
-def attempt(run: Run, frame: Frame) -> None:
+def attempt(run: Run, frame: Frame, state: State) -> None:
     """Do the state the frame is in, for the first time or again."""
-    state = run.state(frame)
     try:
         state.start(run, frame, effective_input(run, frame, state))
     except StateError as error:
@@ -123,41 +129,40 @@ def attempt(run: Run, frame: Frame) -> None:
 
 def effective_input(run: Run, frame: Frame, state: State) -> Json:
     """The document in hand after InputPath and Parameters."""
-    data = _through(run, frame, state.input_path, frame.data)
-    return _through(run, frame, state.parameters, data)
+    data = frame.data
+    if state.input_path is not None:
+        data = state.input_path(run.scope(frame, data))
+    if state.parameters is not None:
+        data = state.parameters(run.scope(frame, data))
+    return data
 
 
-def _through(run: Run, frame: Frame, expression: Expression | None, data: Json) -> Json:
-    return data if expression is None else expression(run.scope(frame, data))
-
-
-def succeed(run: Run, frame: Frame, result: Json) -> None:
+def succeed(run: Run, frame: Frame, state: State, result: Json) -> None:
     """The state's idea came to ``result``: shape the output and leave. Raises StateError."""
-    state = run.state(frame)
-    result = _through(run, frame, state.result_selector, result)
-    leave(run, frame, _merge(frame, state, result), state.next)
-
-
-def _merge(frame: Frame, state: State, result: Json) -> Json:
+    if state.result_selector is not None:
+        result = state.result_selector(run.scope(frame, result))
     if not state.keeps_result:
-        return frame.data
-    return result if state.result_path is None else state.result_path.put(frame.data, result)
+        result = frame.data
+    elif state.result_path is not None:
+        result = state.result_path.put(frame.data, result)
+    leave(run, frame, state, result, state.next)
 
 
-def leave(run: Run, frame: Frame, output: Json, target: str | None) -> None:
+def leave(run: Run, frame: Frame, state: State, output: Json, target: str | None) -> None:
     """Exit the state with OutputPath of ``output``, to ``target``; end the frame where there is
     none."""
-    state = run.state(frame)
-    output = _through(run, frame, state.output_path, output)
-    exit_to(run, frame, output, target)
+    if state.output_path is not None:
+        output = state.output_path(run.scope(frame, output))
+    exit_to(run, frame, state, output, target)
 
 
-def exit_to(run: Run, frame: Frame, output: Json, target: str | None) -> None:
+def exit_to(run: Run, frame: Frame, state: State, output: Json, target: str | None) -> None:
     """Exit the state with exactly this output."""
-    state = run.state(frame)
-    if output is not frame.data:
+    if output is frame.data:
+        output = SAME
+    else:
         run.checked(output, f"state/task '{state.name}' returned a result")
-    run.emit(r.StateExited(frame.id, SAME if output is frame.data else output, target))
+    run.emit(r.StateExited(frame.id, output, target))
     if target is None:
         _end(run, frame)
 
@@ -236,7 +241,7 @@ def _catch(run: Run, frame: Frame, state: State, error: StateError) -> bool:
             elif catcher.result_path is not None:
                 output = catcher.result_path.put(frame.data, output)
             _fail_join(run, frame)
-            exit_to(run, frame, output, catcher.next)
+            exit_to(run, frame, state, output, catcher.next)
         except StateError as worse:
             _climb(run, frame, state, worse)
         return True

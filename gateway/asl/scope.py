@@ -15,20 +15,28 @@ class Scope:
     """One evaluation: ``$`` is ``data``, ``$$`` is ``context``; dice are the stimulus's."""
 
     def __init__(
-        self, data: Json, make_context: Callable[[], dict[str, Json]], random: Random
+        self,
+        data: Json,
+        make_context: Callable[[], dict[str, Json]],
+        make_random: Callable[[], Random],
     ) -> None:
         self.data = data
-        self.random = random
         self._make_context = make_context
+        self._make_random = make_random
 
     @cached_property
     def context(self) -> dict[str, Json]:
         """The Context Object, built only when an expression asks for it."""
         return self._make_context()
 
+    @cached_property
+    def random(self) -> Random:
+        """The dice; to seed them costs more than most expressions."""
+        return self._make_random()
+
     def on(self, data: Json) -> Scope:
         """The same scope over another document."""
-        return Scope(data, self._make_context, self.random)
+        return Scope(data, self._make_context, self._make_random)
 
 
 Expression: TypeAlias = Callable[[Scope], Json]

@@ -58,7 +58,7 @@ class SinkRoute:
 def _message(template: Expression, event: Any, seed: str) -> Any:
     # The dice are the notification's own, so that every attempt says the same.
     try:
-        return template(Scope(event, dict, Random(seed)))
+        return template(Scope(event, dict, lambda: Random(seed)))
     except StateError as failure:
         raise Rejected(f"the sink's message cannot be made of the event: {failure}") from None
     except Exception as bug:

@@ -82,7 +82,7 @@ class Mapping:
         document = self.document(message)
         if not self.matches(document):
             return Unwanted()
-        scope = Scope(document, dict, self._dice(message))
+        scope = Scope(document, dict, lambda: self._dice(message))
         try:
             name = clean_name(self._name(message, scope))
             made = self.input(scope) if self.input else message.body

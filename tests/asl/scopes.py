@@ -31,7 +31,7 @@ DOCUMENTS = st.recursive(
 
 def scope_of(data: Json, context: Json | None = None) -> Scope:
     """A scope with fixed dice."""
-    return Scope(data, lambda: context or {}, Random(1))
+    return Scope(data, lambda: context or {}, lambda: Random(1))
 
 
 def recorded(folder: str) -> list[object]:

@@ -34,4 +34,4 @@ class Choice(State):
                 f"State '{self.name}' does not match any choice and has no Default",
                 located=True,
             )
-        flow.leave(run, frame, input, target)
+        flow.leave(run, frame, self, input, target)

@@ -53,7 +53,7 @@ class Map(State):
         if join.complete:
             results = join.results
             run.emit(r.MapSucceeded(frame.id))
-            flow.succeed(run, frame, results)
+            flow.succeed(run, frame, self, results)
         else:
             given = self._select(run, frame, join.started, join.items[join.started])
             run.emit(r.MapIterationStarted(frame.id, run.number(), join.started, given))
@@ -64,7 +64,7 @@ class Map(State):
             return SAME
         item = {"Index": index, "Value": value}
         data = flow.effective_input(run, frame, self)
-        scope = Scope(data, lambda: context_object(run.execution, frame, item), run.random)
+        scope = Scope(data, lambda: context_object(run.execution, frame, item), lambda: run.random)
         return run.checked(self.item_selector(scope), _WHAT)
 
 

@@ -25,7 +25,7 @@ class Pass(State):
 
     def start(self, run: Run, frame: Frame, input: Json) -> None:  # noqa: A002
         """Through at once."""
-        flow.succeed(run, frame, self.result if self.has_result else input)
+        flow.succeed(run, frame, self, self.result if self.has_result else input)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Succeed(State):
 
     def start(self, run: Run, frame: Frame, input: Json) -> None:  # noqa: A002
         """Through at once."""
-        flow.leave(run, frame, input, None)
+        flow.leave(run, frame, self, input, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,13 +32,13 @@ class Wait(State):
         """Wait, unless the moment has passed."""
         due = self.until(run.scope(frame, input), run.at)
         if due <= run.at:
-            flow.leave(run, frame, input, self.next)
+            flow.leave(run, frame, self, input, self.next)
         else:
             run.emit(r.WaitStarted(frame.id, run.number(), due, due - run.at))
 
     def timer_fired(self, run: Run, frame: Frame) -> None:
         """The wait is over."""
-        flow.leave(run, frame, flow.effective_input(run, frame, self), self.next)
+        flow.leave(run, frame, self, flow.effective_input(run, frame, self), self.next)
 
 
 def seconds_after(value: Json, field: str, at: int) -> int:
