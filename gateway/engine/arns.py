@@ -63,5 +63,13 @@ def read_arn(text: str, *kinds: str) -> Arn:
     return Arn(kind, name, tuple(rest))
 
 
+def execution_key(arn: str) -> tuple[str, str]:
+    """The machine's ARN and the name that an execution's ARN is made of; for any other text a pair
+    that no execution has."""
+    start, _, rest = arn.partition(":execution:")
+    machine, _, name = rest.rpartition(":")
+    return f"{start}:stateMachine:{machine}", name
+
+
 def _invalid(reason: str) -> ApiError:
     return ApiError("InvalidArn", f"Invalid Arn: '{reason}'")

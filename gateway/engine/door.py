@@ -185,7 +185,12 @@ class Door:
         if not running:
             end = end_change(hot.row.id, hot.execution)
             hot.row = hot.row._replace(**{n: getattr(end, n) for n in _END_MEMBERS})
-            changes.append(end)
+            if not hot.fresh:
+                changes.append(end)
+        if hot.fresh:
+            # One that ends in the unit in which it began is written once.
+            changes.append(Insert(hot.row))
+            hot.fresh = False
 
     async def commit(self, hots: list[Hot], changes: list[Change]) -> None:
         """Write one unit for executions that were advanced, and tell who waits for its rows."""
@@ -211,7 +216,8 @@ class Door:
         folded.touched.clear()
         machine = await self._catalog.compiled(row.revision)
         timers = await self._store.execution_timers(execution)
-        return Hot(row, machine, folded, any(timer.kind == CONTINUE for timer in timers), size)
+        continues = any(timer.kind == CONTINUE for timer in timers)
+        return Hot(row, machine, folded, continues=continues, bytes=size)
 
     async def fold(self, row: ExecutionRow) -> Execution:
         """The execution's state, from its history."""

@@ -21,6 +21,7 @@ from gateway.asl.execution import Execution
 from gateway.asl.resources import ACTIVITY, family
 from gateway.asl.stimuli import Stimulus
 from gateway.engine.activities import ActivityQueues, ActivityTask
+from gateway.engine.arns import execution_key
 from gateway.engine.catalog import Catalog
 from gateway.engine.door import Door
 from gateway.engine.expiry import expire_forever
@@ -146,7 +147,8 @@ class Engine:
     # --------------------------------------------------------------------- reading
     async def execution(self, arn: str) -> ExecutionRow:
         """The execution's row. Raises ApiError ExecutionDoesNotExist."""
-        row = await self.store.execution(arn)
+        machine, name = execution_key(arn)
+        row = (await self.store.names(machine, [name])).get(name)
         if row is None:
             raise ApiError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
         return row

@@ -27,6 +27,8 @@ class Hot:
     row: ExecutionRow
     machine: StateMachine
     execution: Execution
+    fresh: bool = False
+    """Whether its row is yet to be inserted."""
     continues: bool = False
     """Whether its ``continue`` row stands."""
     bytes: int = 0

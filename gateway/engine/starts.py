@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import trio
 
@@ -40,6 +40,9 @@ class StartResult(NamedTuple):
     row: ExecutionRow
     created: bool
 
+
+_STARTS_BETWEEN_TURNS: Final = 16
+"""A batch of starts is long work: the others have their turn in between."""
 
 _Key = tuple[str, str]
 
@@ -115,8 +118,8 @@ class Starts:
             hots.append(hot)
             known[key] = hot.row
             results.append(StartResult(hot.row, created=True))
-            # A batch of starts is long work: let the others have their turn.
-            await trio.lowlevel.checkpoint()
+            if len(hots) % _STARTS_BETWEEN_TURNS == 0:
+                await trio.lowlevel.checkpoint()
         changes += [MovePosition(row) for row in positions]
         if changes:
             await self._door.commit(hots, changes)
@@ -151,8 +154,7 @@ class Starts:
             trigger=request.trigger,
             trace=request.trace,
         )
-        hot = Hot(row, machine, newborn(row, revision.role_arn))
-        changes.append(Insert(row))
+        hot = Hot(row, machine, newborn(row, revision.role_arn), fresh=True)
         changes += self._announce(row)
         self._door.step(hot, stimuli.Start(), changes)
         return hot

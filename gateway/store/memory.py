@@ -70,12 +70,6 @@ class MemoryStore:
 
     # ------------------------------------------------------------------ executions
 
-    async def execution(self, arn: str) -> ExecutionRow | None:
-        """The execution with this ARN."""
-        await trio.lowlevel.checkpoint()
-        identity = self._tables.arns.get(arn)
-        return None if identity is None else self._tables.executions[identity]
-
     async def execution_by_id(self, execution: int) -> ExecutionRow | None:
         """The execution with this id."""
         await trio.lowlevel.checkpoint()

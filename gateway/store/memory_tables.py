@@ -46,7 +46,6 @@ class Tables:
 
     def __init__(self) -> None:
         self.executions: dict[int, ExecutionRow] = {}
-        self.arns: dict[str, int] = {}
         self.names: dict[tuple[str, str], int] = {}
         self.history: dict[int, dict[int, HistoryRow]] = {}
         self.documents: dict[int, dict[int, DocumentRow]] = {}
@@ -94,7 +93,6 @@ class Tables:
         table, key = _PLACES[type(row)](self, row)
         self._claim(table, key, row)
         if isinstance(row, ExecutionRow):
-            self._claim(self.arns, row.arn, row.id)
             self._claim(self.names, (row.machine_arn, row.name), row.id)
 
     def _count(self, row: Any) -> None:
@@ -144,7 +142,6 @@ class Tables:
         return min(len(ended), limit)
 
     def _forget(self, row: ExecutionRow) -> None:
-        del self.arns[row.arn]
         del self.names[row.machine_arn, row.name]
         self.history.pop(row.id, None)
         self.documents.pop(row.id, None)

@@ -18,7 +18,8 @@ Status: TypeAlias = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABOR
 
 
 class ExecutionRow(NamedTuple):
-    """One execution. (machine_arn, name) is unique while the row is kept."""
+    """One execution. (machine_arn, name) is unique while the row is kept, and so is what is made of
+    them, the ARN."""
 
     id: int
     """Given out by the engine, never reused (``Store.last_execution`` tells where to go on)."""
@@ -363,10 +364,6 @@ class Store(Protocol):
         ...
 
     # Executions and what belongs to them
-    async def execution(self, arn: str) -> ExecutionRow | None:
-        """The execution with this ARN."""
-        ...
-
     async def execution_by_id(self, execution: int) -> ExecutionRow | None:
         """The execution with this id."""
         ...

@@ -193,9 +193,9 @@ async def test_a_wrong_question_does_not_end_the_store(path):
     """A value that SQLite cannot hold raises at the caller, and the store goes on."""
     async with open_sqlite(path) as store:
         with pytest.raises(sqlite3.ProgrammingError):
-            await store.execution({})
+            await store.task({}, 1)
         with pytest.raises(UnicodeEncodeError):
-            await store.execution("\ud800")
+            await store.letter("\ud800")
         await store.commit(inserts(execution(1)))
         assert await store.last_execution() == 1
 

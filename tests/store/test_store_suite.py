@@ -60,12 +60,10 @@ async def test_an_execution_is_found_by_arn_id_and_name(store):
     """A committed execution is what was inserted, by each of its keys; an unknown one is None."""
     row = execution(7, trigger="orders", trace="00-1-2-01")
     await store.commit(inserts(row))
-    assert await store.execution(row.arn) == row
     assert await store.execution_by_id(7) == row
     assert await store.names(MACHINE, ["order-7", "order-8"]) == {"order-7": row}
     assert await store.names("arn:other", ["order-7"]) == {}
     assert await store.names(MACHINE, []) == {}
-    assert await store.execution("arn:none") is None
     assert await store.execution_by_id(8) is None
 
 
@@ -88,7 +86,6 @@ async def test_an_execution_ends_once(store):
     [
         execution(1),
         execution(1, arn="arn:else", name="else"),
-        execution(2, arn=execution(1).arn),
         execution(2, name="order-1"),
         history(1, 0),
         DocumentRow(1, 1, b""),

@@ -148,7 +148,6 @@ async def everything(store):
     arn = machine("deploy").arn
     return {
         "executions": [await store.execution_by_id(i) for i in IDS],
-        "arns": [await store.execution(execution(i).arn) for i in IDS],
         "names": await store.names(execution(1).machine_arn, ["order-1", "order-3"]),
         "listings": [
             await listed(store, which)

@@ -26,7 +26,7 @@ async def test_starts(gate):
     outcomes = await gate.trigger().deliver([message(1), message(2)])
     assert [o.name for o in outcomes] == ["orders-id-1", "orders-id-2"]
     assert not any(o.duplicate for o in outcomes)
-    row = await gate.store.execution(outcomes[0].arn)
+    row = await gate.engine.execution(outcomes[0].arn)
     assert (row.status, row.trigger, orjson.loads(row.input)) == ("SUCCEEDED", "orders", {"id": 1})
     assert gate.counted("executions_started") == 2
 
@@ -46,7 +46,7 @@ async def test_one_name_twice_in_a_batch(gate):
     outcomes = await trigger.deliver([message(n, {"order": "x", "n": n}) for n in (1, 2)])
     assert [o.duplicate for o in outcomes] == [False, True]
     assert outcomes[0].arn == outcomes[1].arn
-    assert orjson.loads((await gate.store.execution(outcomes[0].arn)).input)["n"] == 1
+    assert orjson.loads((await gate.engine.execution(outcomes[0].arn)).input)["n"] == 1
 
 
 async def test_mixed_batch_in_order(gate):
@@ -249,4 +249,4 @@ async def test_redeliver(gate):
     assert await letters(gate) == [letter]
     await gate.trigger().redeliver(letter)
     arn = gate.catalog.execution_arn("fast", "orders-id-1")
-    assert await gate.store.execution(arn) is not None
+    assert (await gate.engine.execution(arn)).status == "SUCCEEDED"

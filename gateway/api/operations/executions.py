@@ -132,10 +132,7 @@ class Executions:
     async def _execution(self, request: Request) -> ExecutionRow:
         arn = request["executionArn"]
         read_arn(arn, "execution")
-        row = await self._store.execution(arn)
-        if row is None:
-            raise ApiError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
-        return row
+        return await self._engine.execution(arn)
 
 
 def _listed(row: ExecutionRow) -> Response:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any
 
 from gateway.store.protocol import StoreConflict, StoreFull, Unit
-from gateway.store.sqlite.statements import Statement, statement
+from gateway.store.sqlite.statements import ROWS_MOST, Statement, statement
 
 Failures = dict[int, Exception]
 """Why the unit at this place of the batch was not written."""
@@ -60,14 +61,13 @@ def full_disk_told(connection: sqlite3.Connection) -> Iterator[None]:
 
 def _write_together(connection: sqlite3.Connection, units: Sequence[Unit]) -> None:
     """The usual case: all changes of all units, table by table, none of which may fail."""
-    connection.execute("BEGIN IMMEDIATE")
     tables: dict[str, list[tuple[Statement, Sequence[Any]]]] = {}
-    for unit in units:
-        for change in unit:
-            todo, parameters = statement(change)
-            tables.setdefault(todo.table, []).append((todo, parameters))
+    for change in chain.from_iterable(units):
+        todo = statement(change)
+        tables.setdefault(todo[0].table, []).append(todo)
+    connection.execute("BEGIN IMMEDIATE")
     for changes in tables.values():
-        for todo, run in groupby(changes, key=_statement_of):
+        for todo, run in groupby(changes, key=itemgetter(0)):
             _execute(connection, todo, [parameters for _, parameters in run])
     connection.execute("COMMIT")
 
@@ -90,12 +90,16 @@ def _write_apart(connection: sqlite3.Connection, units: Sequence[Unit]) -> Failu
     return failures
 
 
-def _execute(
-    connection: sqlite3.Connection, todo: Statement, parameters: list[Sequence[Any]]
-) -> None:
-    touched = connection.executemany(todo.sql, parameters).rowcount
-    if todo.exact and touched != len(parameters):
-        raise StoreConflict(f"{parameters[0]} changes an execution that is not running")
+def _execute(connection: sqlite3.Connection, todo: Statement, rows: list[Sequence[Any]]) -> None:
+    place, size = 0, ROWS_MOST
+    while place < len(rows):
+        while size > len(rows) - place:
+            size //= 2
+        parameters = list(chain.from_iterable(rows[place : place + size]))
+        touched = connection.execute(todo.sql(size), parameters).rowcount
+        if todo.exact and touched != size:
+            raise StoreConflict(f"{rows[place]} or its like ends an execution that is not running")
+        place += size
 
 
 def _explained(error: Exception) -> Exception:
@@ -104,7 +108,3 @@ def _explained(error: Exception) -> Exception:
             error.__traceback__
         )
     return error
-
-
-def _statement_of(change: tuple[Statement, Sequence[Any]]) -> Statement:
-    return change[0]

@@ -19,9 +19,11 @@ from gateway.store.sqlite.schema import migrate
 from gateway.store.sqlite.store import SqliteStore
 from gateway.store.sqlite.writer import OnCommit, OnFull, Writer
 
-READERS = 3
+READERS = 4
 _MODE = 0o600
 _BUSY_SECONDS = 30.0
+_STATEMENTS = 512
+"""Compiled ones that a connection keeps: the writer's exist for each power of two of rows."""
 """Somebody may look into the file with the sqlite3 shell; that long we wait for them."""
 
 # A checkpoint stops the commits while it copies and syncs; 8,000 pages (32 MB) make it rare and the
@@ -137,6 +139,7 @@ def _open(
         timeout=_BUSY_SECONDS,
         isolation_level=None,  # Transactions are begun and ended by name.
         check_same_thread=False,  # Used by changing threads, but by one at a time.
+        cached_statements=_STATEMENTS,
     )
     opened.append(connection)
     for setting in settings:

@@ -1,50 +1,75 @@
-"""ListExecutions: one page of executions, newest first, walking the index that fits the filter."""
+"""ListExecutions: one page of executions, newest first.
+
+There is one index for all listings, ``(machine_arn, status, start_at)``: each pair of a machine and
+a status is a line that is in order already, and a page is taken from the heads of the lines.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from heapq import merge
+from itertools import islice
 from typing import Any
+
+import orjson
 
 from gateway.store.paging import execution_key, make_key
 from gateway.store.protocol import ExecutionFilter, ExecutionRow, Listing, Page
 from gateway.store.sqlite.statements import columns
 
 # Documents have up to 256 KB each; a page of a thousand executions must not carry them.
-_SELECT = (
+_ROWS = (
     "SELECT "
     + columns(ExecutionRow).replace('"input"', "''").replace('"output"', "NULL")
-    + " FROM executions WHERE "
+    + " FROM executions WHERE id IN (SELECT value FROM json_each(?))"
 )
-_ORDER = " ORDER BY start_at DESC, id DESC LIMIT ?"
+# The first machine, then the one behind it, and so on: one look into the index each.
+_MACHINES = """WITH RECURSIVE machines (machine) AS (
+    SELECT min(machine_arn) FROM executions UNION ALL
+    SELECT (SELECT min(machine_arn) FROM executions WHERE machine_arn > machine) FROM machines
+    WHERE machine IS NOT NULL) SELECT machine FROM machines WHERE machine IS NOT NULL"""
+_LINE = "SELECT start_at, id FROM executions WHERE machine_arn = ? AND status = ?"
+_ORDER = " ORDER BY start_at DESC, id DESC"
+_STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 _LAST_CHARACTER = "\U0010ffff"
 
 
 def executions(connection: sqlite3.Connection, which: ExecutionFilter, page: Page) -> Listing:
     """One page of what the filter lets through."""
-    where, parameters = _conditions(which, page.after)
-    sql = _SELECT + (" AND ".join(where) or "TRUE") + _ORDER
-    found = connection.execute(sql, (*parameters, page.limit + 1)).fetchall()
-    rows = list(map(ExecutionRow._make, found[: page.limit]))
-    more = len(found) > len(rows) > 0
-    return Listing(rows, make_key(rows[-1].start_at, rows[-1].id) if more else None)
+    after = None if page.after is None else execution_key(page.after)
+    lines = list(_lines(connection, which, after))
+    found = list(islice(merge(*lines, reverse=True), page.limit + 1))
+    shown = found[: page.limit]
+    identities = orjson.dumps([identity for _, identity in shown]).decode()
+    rows = map(ExecutionRow._make, connection.execute(_ROWS, (identities,)))
+    by_key = {(row.start_at, row.id): row for row in rows}
+    more = len(found) > len(shown) > 0
+    return Listing([by_key[key] for key in shown], make_key(*shown[-1]) if more else None)
 
 
-def _conditions(which: ExecutionFilter, after: str | None) -> tuple[list[str], list[Any]]:
-    where: list[str] = []
+def _lines(
+    connection: sqlite3.Connection, which: ExecutionFilter, after: tuple[int, int] | None
+) -> Iterator[Iterator[tuple[int, int]]]:
+    where, parameters = _conditions(which, after)
+    machines = [which.machine_arn]
+    if which.machine_arn is None:
+        machines = [arn for (arn,) in connection.execute(_MACHINES)]
+    for machine in machines:
+        for status in _STATUSES if which.status is None else (which.status,):
+            yield connection.execute(_LINE + where + _ORDER, (machine, status, *parameters))
+
+
+def _conditions(which: ExecutionFilter, after: tuple[int, int] | None) -> tuple[str, list[Any]]:
+    where = ""
     parameters: list[Any] = []
-    if which.machine_arn is not None:
-        where.append("machine_arn = ?")
-        parameters.append(which.machine_arn)
-    if which.status is not None:
-        where.append("status = ?")
-        parameters.append(which.status)
     if which.name_prefix:
-        where.append("name BETWEEN ? AND ?")
+        where += " AND name BETWEEN ? AND ?"
         parameters += [which.name_prefix, which.name_prefix + _LAST_CHARACTER]
     if which.started_before is not None:
-        where.append("start_at < ?")
+        where += " AND start_at < ?"
         parameters.append(which.started_before)
     if after is not None:
-        where.append("(start_at, id) < (?, ?)")
-        parameters += execution_key(after)
+        where += " AND (start_at, id) < (?, ?)"
+        parameters += after
     return where, parameters

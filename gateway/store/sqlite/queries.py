@@ -37,12 +37,6 @@ _EXECUTION = _select(ExecutionRow)
 _NAMED = _EXECUTION + "WHERE machine_arn = ? AND name IN (SELECT value FROM json_each(?))"
 
 
-def execution(connection: sqlite3.Connection, arn: str) -> ExecutionRow | None:
-    """The execution with this ARN."""
-    found = connection.execute(_EXECUTION + "WHERE arn = ?", (arn,)).fetchone()
-    return found and ExecutionRow._make(found)
-
-
 def execution_by_id(connection: sqlite3.Connection, identity: int) -> ExecutionRow | None:
     """The execution with this id."""
     found = connection.execute(_EXECUTION + "WHERE id = ?", (identity,)).fetchone()

@@ -1,9 +1,14 @@
-"""A few connections that only read, each used by one thread at a time."""
+"""Connections that only read: one in trio's thread for what is found by its key, a few in threads
+for everything else.
+
+A look-up by key takes some ten microseconds, and a thread would cost ten times that.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import trio
@@ -21,14 +26,27 @@ class Readers:
         connections: Sequence[sqlite3.Connection],
         on_failure: Callable[[BaseException], None],
     ) -> None:
-        self._idle = list(connections)
-        self._limiter = trio.CapacityLimiter(len(connections))
+        """At least two connections."""
+        self._here, *self._idle = connections
+        self._limiter = trio.CapacityLimiter(len(self._idle))
         self._on_failure = on_failure
 
     async def read(self, query: Callable[..., T], *args: object) -> T:
-        """What the query returns, from one state of the database. A failing disk ends the store."""
-        try:
+        """What the query returns, from one state of the database, in a thread. A failing disk ends
+        the store."""
+        with self._watched():
             return await trio.to_thread.run_sync(self._read, query, args, limiter=self._limiter)
+
+    def look(self, query: Callable[..., T], *args: object) -> T:
+        """What a query of one statement returns that finds its rows by their keys, at once. A
+        failing disk ends the store."""
+        with self._watched():
+            return query(self._here, *args)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
         except (sqlite3.ProgrammingError, sqlite3.DataError):
             raise  # The question is wrong, not the disk.
         except sqlite3.DatabaseError as error:
@@ -49,5 +67,5 @@ class Readers:
 
     def close(self) -> None:
         """Close the connections; no read may be under way."""
-        for connection in self._idle:
+        for connection in (self._here, *self._idle):
             connection.close()

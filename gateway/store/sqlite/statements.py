@@ -1,4 +1,8 @@
-"""What each change is in SQL: constant statements; their parameters are the change or its row.
+"""What each change is in SQL: statements for many changes of a kind at once; the parameters of each
+are the change or its row.
+
+Many rows go in one call because Python's lock changes hands with every call: between two of them
+the writer's thread would wait for whoever computes (measured: 20 ms for a commit of 0.4 ms).
 
 The only place that writes rows, but for ``upkeep.py``.
 """
@@ -6,7 +10,7 @@ The only place that writes rows, but for ``upkeep.py``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 from gateway.store.protocol import (
     ActivityRow,
@@ -49,35 +53,75 @@ TABLES: dict[type, str] = {
 }
 
 
-class Statement(NamedTuple):
-    """One SQL statement. Statements of different tables may change places, of one table never."""
+ROWS_MOST: Final = 64
+"""Rows that one call writes. A power of two; SQLite compiles a text of that many once."""
 
-    table: str
-    sql: str
-    exact: bool = False
-    """It must touch exactly one row."""
+
+class Statement:
+    """One SQL statement over any number of rows. Statements of different tables may change places,
+    of one table never."""
+
+    def __init__(
+        self,
+        table: str,
+        before: str,
+        row: str,
+        between: str,
+        after: str = "",
+        *,
+        exact: bool = False,
+    ) -> None:
+        """``exact``: it must touch exactly one row for each that it is given."""
+        self.table = table
+        self.exact = exact
+        self._parts = (before, row, between, after)
+        self._texts: dict[int, str] = {}
+
+    def sql(self, rows: int) -> str:
+        """The text for so many rows, the same object each time."""
+        text = self._texts.get(rows)
+        if text is None:
+            before, row, between, after = self._parts
+            text = self._texts[rows] = before + between.join([row] * rows) + after
+        return text
 
 
 def columns(row: type) -> str:
     """The columns of a row in the order of its fields: ``"execution", "number", ...``."""
+    return ", ".join(f'"{field}"' for field in _fields(row))
+
+
+def _fields(row: type) -> tuple[str, ...]:
     fields: tuple[str, ...] = row._fields  # type: ignore[attr-defined]
-    return ", ".join(f'"{field}"' for field in fields)
+    return fields
 
 
-def _put(verb: str, row: type) -> Statement:
-    marks = ", ".join("?" * len(columns(row).split(",")))
-    return Statement(TABLES[row], f"{verb} INTO {TABLES[row]} ({columns(row)}) VALUES ({marks})")
+def _marks(row: type) -> str:
+    return "(" + ", ".join("?" * len(_fields(row))) + ")"
+
+
+def _put(verb: str, row: type, after: str = "") -> Statement:
+    into = f"{verb} INTO {TABLES[row]} ({columns(row)}) VALUES "
+    return Statement(TABLES[row], into, _marks(row), ", ", after)
 
 
 def _delete(table: str, *key: str) -> Statement:
-    return Statement(table, f"DELETE FROM {table} WHERE " + " AND ".join(f"{k} = ?" for k in key))
+    # A row value IN (VALUES …) would scan the table; this looks each key up.
+    one = "(" + " AND ".join(f"{column} = ?" for column in key) + ")"
+    return Statement(table, f"DELETE FROM {table} WHERE ", one, " OR ")
+
+
+def _update(row: type, table: str, assigned: str, where: str, *, exact: bool = False) -> Statement:
+    """``new.columnN`` is the N-th field of the row."""
+    before = f"UPDATE {table} SET {assigned} FROM (VALUES "
+    return Statement(table, before, _marks(row), ", ", f") AS new WHERE {where}", exact=exact)
 
 
 _INSERT = {row: _put("INSERT", row) for row in TABLES if row is not PositionRow}
 _UPSERT = {
     row: _put("REPLACE", row) for row in (TimerRow, TaskRow, NotificationRow, LetterRow, MachineRow)
 }
-_DELETE = {
+_DELETE: dict[type, Statement] = {
     DeleteTimer: _delete("timers", "execution", "number", "kind"),
     DeleteTask: _delete("tasks", "execution", "number"),
     DeleteNotification: _delete("notifications", "id"),
@@ -85,37 +129,41 @@ _DELETE = {
     DeleteMachine: _delete("machines", "arn"),
     DeleteActivity: _delete("activities", "arn"),
 }
-_END = Statement(
+_END = _update(
+    EndExecution,
     "executions",
-    "UPDATE executions SET status = ?2, stop_at = ?3, output = ?4, error = ?5, cause = ?6"
-    " WHERE id = ?1 AND status = 'RUNNING'",
+    "status = new.column2, stop_at = new.column3, output = new.column4, error = new.column5,"
+    " cause = new.column6",
+    "executions.id = new.column1 AND executions.status = 'RUNNING'",
     exact=True,
 )
 _SET_POSITION = _put("REPLACE", PositionRow)
-_MOVE_POSITION = Statement(
-    "positions",
-    _put("INSERT", PositionRow).sql + " ON CONFLICT DO UPDATE"
-    ' SET "offset" = excluded."offset" WHERE excluded."offset" > "offset"',
+_MOVE_POSITION = _put(
+    "INSERT",
+    PositionRow,
+    ' ON CONFLICT DO UPDATE SET "offset" = excluded."offset" WHERE excluded."offset" > "offset"',
 )
-_MOVE_TIMER = Statement(
+_MOVE_TIMER = _update(
+    TimerRow,
     "timers",
-    'UPDATE timers SET due = ?4, "interval" = ?5'
-    " WHERE execution = ?1 AND number = ?2 AND kind = ?3 AND due < ?4",
+    'due = new.column4, "interval" = new.column5',
+    "timers.execution = new.column1 AND timers.number = new.column2"
+    " AND timers.kind = new.column3 AND timers.due < new.column4",
 )
 
 
 def statement(change: Change) -> tuple[Statement, Sequence[Any]]:
     """The statement that makes the change, and its parameters."""
     match change:
-        case Insert(row=row):
-            return _INSERT[type(row)], row
-        case Upsert(row=row):
-            return _UPSERT[type(row)], row
+        case Insert():
+            return _INSERT[type(change.row)], change.row
         case EndExecution():
             return _END, change
+        case Upsert():
+            return _UPSERT[type(change.row)], change.row
         case MovePosition(row=row, force=force):
             return (_SET_POSITION if force else _MOVE_POSITION), row
-        case MoveTimer(row=row):
-            return _MOVE_TIMER, row
+        case MoveTimer():
+            return _MOVE_TIMER, change.row
         case _:
             return _DELETE[type(change)], change

@@ -36,6 +36,7 @@ class SqliteStore:
         self._path = path
         self._writer = writer
         self._read = readers.read
+        self._look = readers.look
 
     async def commit(self, unit: Unit) -> None:
         """Write the unit; durable when it returns. Raises StoreFull, StoreConflict, StoreClosed."""
@@ -45,17 +46,13 @@ class SqliteStore:
 
     # ------------------------------------------------------------------ executions
 
-    async def execution(self, arn: str) -> ExecutionRow | None:
-        """The execution with this ARN."""
-        return await self._read(queries.execution, arn)
-
     async def execution_by_id(self, execution: int) -> ExecutionRow | None:
         """The execution with this id."""
-        return await self._read(queries.execution_by_id, execution)
+        return self._look(queries.execution_by_id, execution)
 
     async def names(self, machine_arn: str, names: Sequence[str]) -> dict[str, ExecutionRow]:
         """Those of the names that have an execution of that machine."""
-        return await self._read(queries.names, machine_arn, names)
+        return self._look(queries.names, machine_arn, names)
 
     async def executions(self, which: ExecutionFilter, page: Page) -> Listing:
         """One page, newest first."""
@@ -91,15 +88,15 @@ class SqliteStore:
 
     async def task(self, execution: int, number: int) -> TaskRow | None:
         """The open task of this number."""
-        return await self._read(queries.task, execution, number)
+        return self._look(queries.task, execution, number)
 
     async def execution_tasks(self, execution: int) -> list[TaskRow]:
         """The open tasks of one execution, by number."""
-        return await self._read(queries.execution_tasks, execution)
+        return self._look(queries.execution_tasks, execution)
 
     async def execution_timers(self, execution: int) -> list[TimerRow]:
         """The timers of one execution, by number and kind."""
-        return await self._read(queries.execution_timers, execution)
+        return self._look(queries.execution_timers, execution)
 
     # ----------------------------------------------------------- outbox and letters
 
@@ -117,7 +114,7 @@ class SqliteStore:
 
     async def letter(self, letter: str) -> LetterRow | None:
         """The letter with this id."""
-        return await self._read(queries.letter, letter)
+        return self._look(queries.letter, letter)
 
     # ------------------------------------------------------------------ definitions
 
@@ -127,15 +124,15 @@ class SqliteStore:
 
     async def machine(self, arn: str) -> MachineRow | None:
         """The machine with this ARN."""
-        return await self._read(queries.machine, arn)
+        return self._look(queries.machine, arn)
 
     async def revision(self, revision: int) -> RevisionRow | None:
         """The revision with this id."""
-        return await self._read(queries.revision, revision)
+        return self._look(queries.revision, revision)
 
     async def current_revision(self, machine_arn: str) -> RevisionRow | None:
         """The machine's newest revision."""
-        return await self._read(queries.current_revision, machine_arn)
+        return self._look(queries.current_revision, machine_arn)
 
     async def last_revision(self) -> int:
         """Highest id ever given to a revision, 0 for none."""
@@ -147,7 +144,7 @@ class SqliteStore:
 
     async def activity(self, arn: str) -> ActivityRow | None:
         """The activity with this ARN."""
-        return await self._read(queries.activity, arn)
+        return self._look(queries.activity, arn)
 
     # ----------------------------------------------------------- sources and upkeep
 
