@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.benchmarks.load import Client, chain_rate, machine, together
+from tests.benchmarks.load import Connection, Script, chain_rate, machine, together
 from tests.benchmarks.report import Line
 from tests.e2e.process import DaemonProcess, free_port, until
 
@@ -75,7 +75,7 @@ def big_map(folder: Path) -> list[Line]:
     definition = {"StartAt": "M", "States": {"M": {"Type": "Map", "Iterator": inner, "End": True}}}
     with stategate(folder / "map") as daemon:
         arn = machine(daemon.url, "map", definition)
-        client, best = Client(daemon.url), float("inf")
+        client, best = Connection(daemon.url), float("inf")
         for n in range(3):
             began = time.perf_counter()
             started = client.call(
@@ -95,20 +95,19 @@ def activity(folder: Path, rounds: int = 400, workers: int = 4) -> list[Line]:
         "States": {"T": {"Type": "Task", "Resource": ACTIVITY, "End": True}},
     }
     took: list[float] = []
+
+    def work(arn: str, names: list[str]) -> Script:
+        for name in names:
+            began = time.perf_counter()
+            yield "StartExecution", {"stateMachineArn": arn, "name": name, "input": "{}"}
+            task = yield "GetActivityTask", {"activityArn": ACTIVITY}
+            yield "SendTaskSuccess", {"taskToken": task["taskToken"], "output": "{}"}
+            took.append(time.perf_counter() - began)
+
     with stategate(folder / "activity") as daemon:
         arn = machine(daemon.url, "task", definition)
-
-        def work(number: int) -> None:
-            client = Client(daemon.url)
-            for n in range(rounds):
-                began = time.perf_counter()
-                client.call("StartExecution", stateMachineArn=arn, name=f"{number}-{n}", input="{}")
-                task = client.call("GetActivityTask", activityArn=ACTIVITY)
-                client.call("SendTaskSuccess", taskToken=task["taskToken"], output="{}")
-                took.append(time.perf_counter() - began)
-            client.close()
-
-        seconds = together(workers, work)
+        names = [[f"{n}-{i}" for i in range(rounds)] for n in range(workers)]
+        seconds = together(daemon.url, [work(arn, each) for each in names])
     took.sort()
     rate = rounds * workers / seconds
     quantiles = (
