@@ -60,21 +60,24 @@ class Caller:
         parked.cancel()
 
     async def answer(self, response: HttpResponse, handed: HandOut | None) -> None:
-        """Send the answer; where the caller has gone before it was written, give back what it got.
+        """Send the answer; where the caller has gone before it was whole, give back what it got.
 
-        ``watch`` has to be running: that is where a closed connection is seen.
+        The last byte is held back until ``watch``, which has to be running, has had its turn: a
+        caller that has gone by then cannot have read its task, one that goes later may have.
         """
-        written = False
+        whole = False
         try:
             status, headers = response.status_code, response.raw_headers
             await self._send({"type": "http.response.start", "status": status, "headers": headers})
-            body = {"type": "http.response.body", "body": response.body}
-            await self._send({**body, "more_body": True})
-            # Writing to a closed connection is noticed by the watch, which needs its turn for it.
+            body, last = response.body[:-1], response.body[-1:]
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+            # The first is for the watch to be woken, the second for it to run.
             await trio.lowlevel.checkpoint()
-            written = not self._gone
+            await trio.lowlevel.checkpoint()
+            if not self._gone:
+                await self._send({"type": "http.response.body", "body": last})
+                whole = True
         finally:
-            if handed is not None and not written:
+            if handed is not None and not whole:
                 with trio.move_on_after(_GIVE_BACK_SECONDS, shield=True):
                     await handed.give_back()
-        await self._send({"type": "http.response.body", "body": b""})

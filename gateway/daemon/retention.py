@@ -11,6 +11,7 @@ from gateway.engine.catalog import Catalog
 from gateway.store.protocol import Store, StoreFull
 
 EVERY_SECONDS = 60.0
+SHORTEST_SECONDS = 1.0
 BATCH = 1_000
 """Executions of one call; others commit in between."""
 
@@ -22,9 +23,10 @@ async def sweep_forever(
     keep_seconds: Callable[[], float],
     log: structlog.stdlib.BoundLogger,
 ) -> None:
-    """Once a minute, until cancelled. A full disk is waited out."""
+    """Once a minute, and as often as a shorter ``keep`` asks for, until cancelled. A full disk is
+    waited out."""
     while True:
-        await trio.sleep(EVERY_SECONDS)
+        await trio.sleep(max(min(EVERY_SECONDS, keep_seconds()), SHORTEST_SECONDS))
         try:
             swept = await _sweep(store, now() - int(keep_seconds() * 1_000))
             await catalog.reap()

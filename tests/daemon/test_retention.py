@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import structlog
 import trio
 
@@ -33,11 +34,11 @@ class Sweeps:
         self.reaped += 1
 
 
-async def run(sweeps, seconds):
-    """The pump, for so long; keep is 10 s and the time 100 s."""
+async def run(sweeps, seconds, keep=90.0):
+    """The pump, for so long; the time is 100 s."""
     log = structlog.get_logger()
     with trio.move_on_after(seconds):
-        await sweep_forever(sweeps, sweeps, lambda: 100_000, lambda: 10.0, log)
+        await sweep_forever(sweeps, sweeps, lambda: 100_000, lambda: keep, log)
 
 
 async def test_all_that_is_due_goes_batch_by_batch(autojump_clock):
@@ -45,7 +46,7 @@ async def test_all_that_is_due_goes_batch_by_batch(autojump_clock):
     sweeps = Sweeps(left=2 * BATCH + 1)
     await run(sweeps, EVERY_SECONDS + 1)
     assert sweeps.left == 0
-    assert set(sweeps.asked) == {(90_000, BATCH)}
+    assert set(sweeps.asked) == {(10_000, BATCH)}
     assert sweeps.reaped == 1
 
 
@@ -54,3 +55,11 @@ async def test_a_full_disk_is_waited_out(autojump_clock):
     sweeps = Sweeps(left=5, full=1)
     await run(sweeps, 2 * EVERY_SECONDS + 1)
     assert sweeps.left == 0
+
+
+@pytest.mark.parametrize(("keep", "rounds"), [(0.0, 60), (10.0, 6), (86_400.0, 1)])
+async def test_a_short_keep_is_kept_short(autojump_clock, keep, rounds):
+    """What is over goes at the latest after twice its ``keep``, but for a second or a minute."""
+    sweeps = Sweeps()
+    await run(sweeps, EVERY_SECONDS + 0.5, keep)
+    assert sweeps.reaped == rounds
