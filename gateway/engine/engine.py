@@ -34,7 +34,9 @@ from gateway.errors import ApiError, Unavailable
 from gateway.store.protocol import (
     Change,
     DeleteTask,
+    DocumentRow,
     ExecutionRow,
+    HistoryRow,
     Insert,
     MoveTimer,
     PositionRow,
@@ -47,6 +49,7 @@ from gateway.store.protocol import (
 
 FULL_RETRY_SECONDS: Final = 5.0
 EVENTS_BETWEEN_TURNS: Final = 1000
+_QUIET: Final = frozenset({ExecutionRow, HistoryRow, DocumentRow})
 
 
 class Engine:
@@ -267,6 +270,8 @@ class Engine:
         return self._outbox.inserts(row, row.machine_arn.rpartition(":")[2])
 
     def _committed(self, unit: Sequence[Change], ended: Sequence[ExecutionRow]) -> None:
+        # Most rows of a unit set nothing in motion.
+        unit = [each for each in unit if not (type(each) is Insert and type(each.row) in _QUIET)]
         self._timers.committed(unit)
         self._outbox.committed(unit)
         for change in unit:

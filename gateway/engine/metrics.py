@@ -5,6 +5,9 @@ Labels are names from the configuration and closed sets only: an execution's nam
 
 from __future__ import annotations
 
+from functools import cache
+from typing import get_args
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.store.protocol import Status
@@ -61,13 +64,17 @@ class Metrics:
             registry=self.registry,
         )
 
+        # To look a label up costs as much as to count.
+        self._started_by = cache(self._started.labels)
+        self._ended_as = {status: self._ended.labels(status) for status in get_args(Status)}
+
     def started(self, trigger: str | None, count: int = 1) -> None:
         """Executions were started; ``trigger`` is None for StartExecution."""
-        self._started.labels(trigger or _API).inc(count)
+        self._started_by(trigger or _API).inc(count)
 
     def ended(self, status: Status) -> None:
         """An execution has ended."""
-        self._ended.labels(status).inc()
+        self._ended_as[status].inc()
 
     def filtered(self, trigger: str, count: int = 1) -> None:
         """The filter rejected messages."""

@@ -82,14 +82,11 @@ class Starts:
         Raises StoreFull with nothing done."""
         keys = {(request.machine_arn, request.name) for request in requests}
         await self._reserve(keys)
-        results: list[StartResult] = []
         try:
-            with trio.CancelScope(shield=True):
-                results = await self._start(requests, positions, letters)
+            return await self._start(requests, positions, letters)
         finally:
             for key in keys:
                 self._beginning.pop(key).set()
-        return results
 
     async def _reserve(self, keys: set[_Key]) -> None:
         """Wait until nobody else is starting one of the names; then they are ours, all at once."""

@@ -28,26 +28,23 @@ CONTINUE: Final = "continue"
 """Kind of the timer row (number 0) of an execution whose budget was spent: it goes on at once."""
 
 
-def history_changes(execution_id: int, execution: Execution, step: Step, at: int) -> list[Change]:
-    """The rows of the step that has just been applied."""
+def history_changes(
+    execution_id: int, execution: Execution, step: Step, at: int
+) -> tuple[list[Change], int]:
+    """The rows of the step that has just been applied, and how many bytes of history they write."""
     if not step.records:
-        return []
+        return [], 0
     count = len(step.records)
     encoded = encode(step.records, execution.next_document, step.dumps)
     execution.next_document += len(encoded.documents)
     first = execution.sequence - count
     row = HistoryRow(execution_id, first, count, at, FORMAT, encoded.records)
-    documents = [DocumentRow(execution_id, number, body) for number, body in encoded.documents]
-    return [Insert(row), *map(Insert, documents)]
-
-
-def history_bytes(change: Change) -> int:
-    """How much of the history the change writes."""
-    match change:
-        case Insert(HistoryRow(records=written)) | Insert(DocumentRow(body=written)):
-            return len(written)
-        case _:
-            return 0
+    changes: list[Change] = [Insert(row)]
+    written = len(encoded.records)
+    for number, body in encoded.documents:
+        changes.append(Insert(DocumentRow(execution_id, number, body)))
+        written += len(body)
+    return changes, written
 
 
 def effect_changes(execution_id: int, execution: Execution) -> list[Change]:

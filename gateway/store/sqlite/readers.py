@@ -7,8 +7,7 @@ A look-up by key takes some ten microseconds, and a thread would cost ten times 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import trio
@@ -16,6 +15,8 @@ import trio
 from gateway.store.protocol import StoreClosed
 
 T = TypeVar("T")
+_WRONG_QUESTION = (sqlite3.ProgrammingError, sqlite3.DataError)
+"""These say nothing of the disk."""
 
 
 class Readers:
@@ -34,24 +35,26 @@ class Readers:
     async def read(self, query: Callable[..., T], *args: object) -> T:
         """What the query returns, from one state of the database, in a thread. A failing disk ends
         the store."""
-        with self._watched():
+        try:
             return await trio.to_thread.run_sync(self._read, query, args, limiter=self._limiter)
+        except _WRONG_QUESTION:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise self._failed(error) from error
 
     def look(self, query: Callable[..., T], *args: object) -> T:
         """What a query of one statement returns that finds its rows by their keys, at once. A
         failing disk ends the store."""
-        with self._watched():
-            return query(self._here, *args)
-
-    @contextmanager
-    def _watched(self) -> Iterator[None]:
         try:
-            yield
-        except (sqlite3.ProgrammingError, sqlite3.DataError):
-            raise  # The question is wrong, not the disk.
+            return query(self._here, *args)
+        except _WRONG_QUESTION:
+            raise
         except sqlite3.DatabaseError as error:
-            self._on_failure(error)
-            raise StoreClosed(f"the database cannot be read any more: {error}") from error
+            raise self._failed(error) from error
+
+    def _failed(self, error: sqlite3.DatabaseError) -> StoreClosed:
+        self._on_failure(error)
+        return StoreClosed(f"the database cannot be read any more: {error}")
 
     def _read(self, query: Callable[..., T], args: Sequence[object]) -> T:
         # The limiter lets in no more threads than there are connections; pop and append are atomic.
