@@ -8,17 +8,36 @@ its document, its id and its predecessor in the state.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 from gateway.asl import records as r
 from gateway.asl.execution import Execution
+from gateway.asl.frame import Identity
 from gateway.asl.records import INTERNAL, Record
 from gateway.asl.resources import ACTIVITY, TASK, family, parts
 from gateway.asl.scope import Json
 
 Event: TypeAlias = dict[str, Any]
 """One event with botocore's member names; ``timestamp`` in milliseconds since the epoch."""
+_WHOLE: Final[dict[str, Json]] = {"truncated": False}
 _Details: TypeAlias = tuple[str, dict[str, Json] | None]
+
+
+class Shown(Execution):
+    """An execution that is folded to be shown: a document that stands in several events in a row is
+    made a text once."""
+
+    def __init__(self, identity: Identity, input: Json) -> None:  # noqa: A002
+        super().__init__(identity, input)
+        self._document: Json = self
+        self._text = ""
+
+    def text(self, document: Json) -> str:
+        """The document as JSON text."""
+        if document is not self._document:
+            self._document, self._text = document, super().text(document)
+        return self._text
 
 
 def history(execution: Execution, rows: Iterable[tuple[int, list[Record]]]) -> Iterator[Event]:
@@ -44,6 +63,7 @@ def present(record: Record, execution: Execution, at: int) -> Event:
     return event
 
 
+@cache
 def _member(type_: str) -> str:
     for suffix in ("StateEntered", "StateExited"):
         if type_.endswith(suffix):
@@ -52,7 +72,7 @@ def _member(type_: str) -> str:
 
 
 def _text(name: str, text: str) -> dict[str, Json]:
-    return {name: text, f"{name}Details": {"truncated": False}}
+    return {name: text, f"{name}Details": _WHOLE}
 
 
 def _error(record: Any) -> dict[str, Json]:

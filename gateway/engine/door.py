@@ -239,10 +239,6 @@ class Door:
         assert revision is not None, "a revision is kept while an execution refers to it"
         return newborn(row, revision.role_arn)
 
-    async def steps(self, execution: Execution, number: int) -> list[tuple[int, list[Record]]]:
-        """The steps of the history of execution ``number``: when, and the records."""
-        return (await self._read(execution, number))[0]
-
     async def _read(
         self, execution: Execution, number: int
     ) -> tuple[list[tuple[int, list[Record]]], int]:

@@ -15,7 +15,7 @@ import orjson
 import structlog
 import trio
 
-from gateway.asl import events, stimuli
+from gateway.asl import stimuli
 from gateway.asl.documents import read_document
 from gateway.asl.execution import Execution
 from gateway.asl.resources import ACTIVITY, family
@@ -25,6 +25,7 @@ from gateway.engine.arns import execution_key
 from gateway.engine.catalog import Catalog
 from gateway.engine.door import Door
 from gateway.engine.expiry import expire_forever
+from gateway.engine.histories import Histories
 from gateway.engine.metrics import Metrics
 from gateway.engine.outbox import Outbox
 from gateway.engine.starts import StartRequest, StartResult, Starts
@@ -48,7 +49,6 @@ from gateway.store.protocol import (
 )
 
 FULL_RETRY_SECONDS: Final = 5.0
-EVENTS_BETWEEN_TURNS: Final = 1000
 _QUIET: Final = frozenset({ExecutionRow, HistoryRow, DocumentRow})
 
 
@@ -74,6 +74,7 @@ class Engine:
         self._beats: dict[tuple[int, int], int] = {}
         """When a task was last heard of, for tasks that have sent a heartbeat since the start."""
         self._door = Door(store, catalog, now, committed=self._committed, announce=self._announce)
+        self.histories = Histories(store, self._door.born)
         self._starts = Starts(store, catalog, self._door, now, announce=self._announce)
         self._timers = Timers(store, now, self._fire)
         self._own, self._own_stimuli = trio.open_memory_channel[tuple[int, Stimulus]](2**20)
@@ -96,6 +97,7 @@ class Engine:
             nursery.start_soon(self._timers.run)
             nursery.start_soon(self._outbox.run)
             nursery.start_soon(self._say)
+            nursery.start_soon(self.histories.forget_unused)
             nursery.start_soon(expire_forever, self.store, self._door, self.now)
             task_status.started()
 
@@ -161,15 +163,7 @@ class Engine:
 
         Raises ApiError ExecutionDoesNotExist.
         """
-        row = await self.execution(arn)
-        execution = await self._door.born(row)
-        steps = await self._door.steps(execution, row.id)
-        found: list[dict[str, Any]] = []
-        for event in events.history(execution, steps):
-            found.append(event)
-            if len(found) % EVENTS_BETWEEN_TURNS == 0:
-                await trio.lowlevel.checkpoint()
-        return found
+        return await self.histories.whole(await self.execution(arn))
 
     async def fold(self, row: ExecutionRow) -> Execution:
         """The execution's state as its history says."""

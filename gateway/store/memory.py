@@ -102,11 +102,13 @@ class MemoryStore:
         more = len(rows) > len(shown) > 0
         return Listing(shown, make_key(shown[-1].start_at, shown[-1].id) if more else None)
 
-    async def history(self, execution: int, first: int = 0) -> list[HistoryRow]:
-        """All rows from the one that begins at ``first`` on, in order."""
+    async def history(
+        self, execution: int, first: int = 0, limit: int | None = None
+    ) -> list[HistoryRow]:
+        """The rows from the one that begins at ``first`` on, in order; all, or so many."""
         await trio.lowlevel.checkpoint()
         rows = self._tables.history.get(execution, {})
-        return [rows[key] for key in sorted(rows) if key >= first]
+        return [rows[key] for key in sorted(rows) if key >= first][:limit]
 
     async def documents(
         self, execution: int, numbers: Sequence[int] | None = None

@@ -377,8 +377,10 @@ class Store(Protocol):
         ``output`` None. Raises ValueError for a key that no listing gave out."""
         ...
 
-    async def history(self, execution: int, first: int = 0) -> list[HistoryRow]:
-        """All rows from the one that begins at ``first`` on, in order."""
+    async def history(
+        self, execution: int, first: int = 0, limit: int | None = None
+    ) -> list[HistoryRow]:
+        """The rows from the one that begins at ``first`` on, in order; all, or ``limit``."""
         ...
 
     async def documents(

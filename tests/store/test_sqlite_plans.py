@@ -36,7 +36,7 @@ CASES = {
     "notifications": lambda c: queries.next_notification(c, "ops"),
     "letters": lambda c: queries.letters(c, None, Page(1, "1.a")),
     "letters of one": lambda c: queries.letters(c, "orders", Page(1)),
-    "history": lambda c: queries.history(c, 1, 0),
+    "history": lambda c: queries.history(c, 1, 0, None),
     "names": lambda c: queries.names(c, "m", ["a", "b"]),
     "ids": lambda c: queries.last(c, "executions"),
     "stats": queries.stats,

@@ -264,12 +264,15 @@ async def test_a_key_that_no_listing_gave_out_is_refused(store, key):
 
 
 async def test_history_is_read_from_any_row(store):
-    """Rows come in order, all of them or from one on, and only those of the execution."""
+    """Rows come in order, all, or so many from one on, and only those of the execution."""
     rows = [history(1, first, records=bytes([first])) for first in (0, 3, 10, 200)]
     await store.commit(inserts(rows[2], rows[0], history(2), rows[3], rows[1]))
     assert await store.history(1) == rows
     assert await store.history(1, 10) == rows[2:]
     assert await store.history(1, 4) == rows[2:]
+    assert await store.history(1, 3, 2) == rows[1:3]
+    assert await store.history(1, limit=1) == rows[:1]
+    assert await store.history(1, limit=9) == rows
     assert await store.history(3) == []
 
 

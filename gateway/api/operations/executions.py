@@ -108,12 +108,13 @@ class Executions:
         listing = f"GetExecutionHistory {row.arn} {newest_first}"
         token = read_token(listing, request)
         after = None if token is None else int(token)
-        events = await self._engine.history(row.arn)
-        begin, end, key = _window(len(events), page_size(request), after, newest_first)
-        shown = events[begin:end][:: -1 if newest_first else 1]
+        page = await self._engine.histories.page(
+            row, page_size(request), after, newest_first=newest_first
+        )
+        shown = page.events
         if not request.get("includeExecutionData", True):
             shown = [_without_data(event) for event in shown]
-        more = next_token(listing, None if key is None else str(key))
+        more = next_token(listing, None if page.after is None else str(page.after))
         return {"events": shown, **more}
 
     async def describe_machine(self, request: Request) -> Response:
@@ -161,23 +162,6 @@ def _redrive_status(row: ExecutionRow) -> Response:
         reason = f"Execution is {row.status} and cannot be redriven"
         return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
     return {"redriveStatus": "REDRIVABLE"}
-
-
-def _window(
-    count: int, size: int, after: int | None, newest_first: bool
-) -> tuple[int, int, int | None]:
-    """Where a page of ``count`` events begins and ends, and where the next one goes on.
-
-    Places count from the first event: counted from the last one, they would shift while the
-    execution runs.
-    """
-    if newest_first:
-        end = count if after is None else after
-        begin = max(end - size, 0)
-        return begin, end, begin or None
-    begin = after or 0
-    end = begin + size
-    return begin, end, end if end < count else None
 
 
 def _without_data(event: dict[str, Json]) -> dict[str, Json]:

@@ -51,10 +51,13 @@ def names(
     return {row.name: row for row in map(ExecutionRow._make, found)}
 
 
-def history(connection: sqlite3.Connection, identity: int, first: int) -> list[HistoryRow]:
-    """The rows of an execution from ``first`` on."""
-    where = "WHERE execution = ? AND first >= ? ORDER BY first"
-    found = connection.execute(_select(HistoryRow) + where, (identity, first))
+def history(
+    connection: sqlite3.Connection, identity: int, first: int, limit: int | None
+) -> list[HistoryRow]:
+    """The rows of an execution from ``first`` on, all or so many."""
+    where = "WHERE execution = ? AND first >= ? ORDER BY first LIMIT ?"
+    most = -1 if limit is None else limit  # SQLite: below zero is no limit.
+    found = connection.execute(_select(HistoryRow) + where, (identity, first, most))
     return list(map(HistoryRow._make, found))
 
 

@@ -58,9 +58,11 @@ class SqliteStore:
         """One page, newest first."""
         return await self._read(listing.executions, which, page)
 
-    async def history(self, execution: int, first: int = 0) -> list[HistoryRow]:
-        """All rows from the one that begins at ``first`` on, in order."""
-        return await self._read(queries.history, execution, first)
+    async def history(
+        self, execution: int, first: int = 0, limit: int | None = None
+    ) -> list[HistoryRow]:
+        """The rows from the one that begins at ``first`` on, in order; all, or so many."""
+        return await self._read(queries.history, execution, first, limit)
 
     async def documents(
         self, execution: int, numbers: Sequence[int] | None = None
