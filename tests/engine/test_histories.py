@@ -225,7 +225,7 @@ async def test_a_reader_that_failed_half_way_is_not_used_again(autojump_clock, m
         stored = store._tables.history[row.id]
         last = max(stored)  # It gets a record too many, of a frame that there is not.
         good = stored[last]
-        stored[last] = good._replace(records=good.records[:-1] + b",[4,99]]")
+        stored[last] = good._replace(records=b"[[4,99]," + good.records[1:])
         with pytest.raises(KeyError, match="99"):
             await engine.histories.page(row, 10, None, newest_first=True)
         stored[last] = good
