@@ -25,7 +25,7 @@ from gateway.asl.frame import Identity, Timer
 from gateway.asl.records import Record
 from gateway.asl.stimuli import Stimulus
 from gateway.engine.catalog import Catalog
-from gateway.engine.hot import Hot, HotExecutions
+from gateway.engine.hot import Hot, HotExecutions, sleeps
 from gateway.engine.units import (
     CONTINUE,
     continue_row,
@@ -121,9 +121,11 @@ class Door:
             self._log.exception(said, execution=execution, stimulus=stimulus)
 
     def admit(self, hot: Hot) -> None:
-        """Take an execution that has just been started into the cache."""
-        if hot.execution.status == "RUNNING":
+        """Take an execution that was started or advanced into the cache, if it is worth it."""
+        if hot.execution.status == "RUNNING" and not sleeps(hot.execution, self._now()):
             self._hot.keep(hot)
+        else:
+            self._hot.drop(hot.row.id)
 
     # ---------------------------------------------------------------- advancing
     async def _advance_bundle(self, execution: int, entry: _Entry, own: _Delivery) -> None:

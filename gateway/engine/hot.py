@@ -12,12 +12,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.asl.execution import Execution
+from gateway.asl.frame import Timer
 from gateway.asl.states.state import StateMachine
 from gateway.store.protocol import ExecutionRow
 
 HOT_EXECUTIONS: Final = 4096
-HOT_BYTES: Final = 64 * 1024 * 1024
-"""Of input and history, as they are written."""
+HOT_BYTES: Final = 16 * 1024 * 1024
+"""Of input and history, as they are written: parsed, they take two to five times as much."""
+FAR_MS: Final = 15 * 60_000
+"""An execution that sleeps for longer is not kept: it is folded once when it wakes."""
+_OVERHEAD_BYTES: Final = 1_000
+"""Of an execution without documents, on the same scale; in memory it takes 2,700."""
 
 
 @dataclass(slots=True)
@@ -37,6 +42,14 @@ class Hot:
     """How much of the cache's room it takes."""
 
 
+def sleeps(execution: Execution, now: int) -> bool:
+    """Whether it waits for nothing but timers, and for those for long."""
+    return not execution.ready and all(
+        isinstance(effect, Timer) and effect.due > now + FAR_MS
+        for effect in execution.effects.values()
+    )
+
+
 class HotExecutions(OrderedDict[int, Hot]):
     """By id, those that were used last at the end."""
 
@@ -45,7 +58,7 @@ class HotExecutions(OrderedDict[int, Hot]):
     def keep(self, hot: Hot) -> None:
         """Take it in, or note that it was used and has grown; others go where there is no room."""
         self.drop(hot.row.id)
-        hot.counted = hot.bytes + len(hot.row.input)
+        hot.counted = hot.bytes + len(hot.row.input) + _OVERHEAD_BYTES
         self.bytes += hot.counted
         self[hot.row.id] = hot
         while len(self) > HOT_EXECUTIONS or self.bytes > HOT_BYTES:

@@ -86,7 +86,8 @@ class Outbox:
 
     async def status(self) -> dict[str, dict[str, Any]]:
         """By sink, for /healthz: what its pump says, and how many notifications are ``waiting``."""
-        waiting = (await self._store.stats()).notifications
+        # Where nobody is told of anything, there is nothing to count.
+        waiting = (await self._store.stats()).notifications if self._pumps else {}
         return {
             name: {**pump.status(), "waiting": waiting.get(name, 0)}
             for name, pump in self._pumps.items()

@@ -239,6 +239,35 @@ async def test_large_executions_do_not_fill_the_memory(autojump_clock, monkeypat
         assert engine._door._hot.bytes == 0
 
 
+async def test_what_sleeps_for_long_is_not_kept_in_memory(autojump_clock):
+    """An execution in a long Wait is a row and nothing else; it still wakes, or ends when asked.
+    One whose Wait is short, or that has a task besides, stays at hand."""
+    hour = {"Type": "Wait", "Seconds": 3600, "End": True}
+    both = {
+        "Type": "Parallel",
+        "Branches": [
+            {"StartAt": "W", "States": {"W": hour}},
+            {"StartAt": "T", "States": {"T": TASK}},
+        ],
+        "End": True,
+    }
+    async with running(MemoryStore()) as engine:
+        arn = await put_machine(engine, machine(W=hour))
+        rows = [(await engine.start_execution(arn, f"n{n}", "{}")).row for n in range(3)]
+        assert not engine._door._hot
+        arn = await put_machine(engine, machine(W={**hour, "Seconds": 60}), "short")
+        await engine.start_execution(arn, "short", "{}")
+        arn = await put_machine(engine, machine(P=both), "both")
+        await engine.start_execution(arn, "both", "{}")
+        assert len(engine._door._hot) == 2
+        task = await engine.get_activity_task(ACTIVITY, "w", 5)
+        await engine.task_succeeded(task.token, "1")
+        assert len(engine._door._hot) == 1
+        await engine.stop_execution(rows[0].arn, None, None)
+        await wait_status(engine, rows[1].arn, "SUCCEEDED")
+        assert engine._door._hot.bytes == len(engine._door._hot) == 0
+
+
 async def test_nothing_is_remembered_of_what_has_ended(autojump_clock):
     """Heartbeats and queued tasks of stopped executions leave the memory with their rows."""
     async with running(MemoryStore()) as engine:

@@ -35,10 +35,10 @@ _WRITER_SETTINGS = (
     "PRAGMA wal_autocheckpoint = 8000",
     "PRAGMA journal_size_limit = 67108864",
     "PRAGMA foreign_keys = OFF",
-    "PRAGMA cache_size = -65536",
+    "PRAGMA cache_size = -16384",
     "PRAGMA temp_store = MEMORY",
 )
-_READER_SETTINGS = ("PRAGMA query_only = ON", "PRAGMA cache_size = -16384")
+_READER_SETTINGS = ("PRAGMA query_only = ON", "PRAGMA cache_size = -4096")
 
 
 @asynccontextmanager
