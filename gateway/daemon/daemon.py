@@ -25,7 +25,7 @@ from gateway.daemon.state import Parts, State
 from gateway.daemon.stopping import STUCK_SECONDS, limit_drain
 from gateway.daemon.system import Core, Edge, build_core
 from gateway.engine.metrics import Metrics
-from gateway.sinks.post import open_post_client
+from gateway.sinks.first_post import open_on_first_use
 from gateway.store.protocol import Store
 from gateway.store.sqlite import open_sqlite
 
@@ -84,7 +84,7 @@ class Daemon:
             self._notify.status(self._state.summary())
 
     async def _run_pumps(self, store: Store, listener: socket.socket) -> None:
-        async with open_post_client() as http, trio.open_nursery() as nursery:
+        async with open_on_first_use() as http, trio.open_nursery() as nursery:
             core = await build_core(self._state.config, store, self._metrics, http)
             await nursery.start(core.engine.run)
             pumps = Services("pump", nursery, self._log)

@@ -11,8 +11,7 @@ import trio
 from gateway.config.load import Config
 from gateway.engine.letters import dead_letter_sink
 from gateway.engine.outbox import SinkRoute
-from gateway.sinks.post import PostClient
-from gateway.sinks.protocol import Outlet
+from gateway.sinks.protocol import Outlet, Poster
 from gateway.sinks.retry import RetrySettings
 
 _THREADS = 32
@@ -51,7 +50,7 @@ def sink_routes(config: Config) -> list[SinkRoute]:
     return sinks + dead_letters
 
 
-def outlet_maker(http: PostClient, now: Callable[[], int], region: str) -> Callable[[str], Outlet]:
+def outlet_maker(http: Poster, now: Callable[[], int], region: str) -> Callable[[str], Outlet]:
     """What each sink may use; the threads are its own."""
 
     def outlet(sink: str) -> Outlet:

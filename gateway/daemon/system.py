@@ -23,7 +23,7 @@ from gateway.engine.engine import Engine
 from gateway.engine.letters import Letters
 from gateway.engine.metrics import Metrics
 from gateway.engine.outbox import Outbox
-from gateway.sinks.post import PostClient
+from gateway.sinks.protocol import Poster
 from gateway.store.protocol import Store
 from gateway.triggers.running import Running
 
@@ -40,7 +40,7 @@ class Core:
     running: Running
 
 
-async def build_core(config: Config, store: Store, metrics: Metrics, http: PostClient) -> Core:
+async def build_core(config: Config, store: Store, metrics: Metrics, http: Poster) -> Core:
     """The core, with the machines, activities and sinks of the configuration."""
     settings = config.settings
     catalog = Catalog(store, now, region=settings.region, account=settings.account)

@@ -7,14 +7,14 @@ Gone.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import structlog
 
 if TYPE_CHECKING:
-    from gateway.sinks.post import PostClient
+    from gateway.sinks.post import Answer
 
 Json: TypeAlias = Any
 
@@ -39,11 +39,27 @@ class Notification:
     """W3C traceparent, where the execution has one."""
 
 
+class Poster(Protocol):
+    """What posts to URLs; ``PostClient`` says how."""
+
+    async def post(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        timeout_seconds: float,
+        allow_private: bool,
+    ) -> Answer:
+        """One POST; whatever status was answered."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Outlet:
     """All that a sink may use."""
 
-    http: PostClient
+    http: Poster
     """Open one with ``gateway.sinks.post.open_post_client``."""
     in_thread: Callable[..., Awaitable[Any]]
     """``await in_thread(function, *args)`` under this adapter's own limiter."""

@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
-from typing import Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -24,8 +24,10 @@ from pydantic import (
 from gateway.durations import Duration
 from gateway.errors import Gone, Unavailable
 from gateway.sinks.encoding import to_json
-from gateway.sinks.post import Answer
 from gateway.sinks.protocol import Notification, Outlet
+
+if TYPE_CHECKING:
+    from gateway.sinks.post import Answer
 
 _OURS = frozenset(
     {
