@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from botocore.model import Shape
+    from gateway.api.shapes import Shape
 
 Json: TypeAlias = Any
 Serialise: TypeAlias = Callable[[Json], Json]

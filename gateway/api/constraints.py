@@ -14,7 +14,7 @@ import regex
 from gateway.errors import ApiError
 
 if TYPE_CHECKING:
-    from botocore.model import Shape
+    from gateway.api.shapes import Shape
 
 Json: TypeAlias = Any
 

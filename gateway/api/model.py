@@ -7,14 +7,12 @@ only what the operation does. Stategate's own operations are described in the sa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from gateway.api.answers import Serialise, serialiser
 from gateway.api.constraints import violations
+from gateway.api.shapes import Operation, step_functions_description
 from gateway.errors import ApiError
-
-if TYPE_CHECKING:
-    from botocore.model import OperationModel
 
 Json: TypeAlias = Any
 Request: TypeAlias = dict[str, Json]
@@ -22,24 +20,20 @@ Request: TypeAlias = dict[str, Json]
 Response: TypeAlias = dict[str, Json]
 """The members that an operation answers; timestamps are integer milliseconds since the epoch."""
 
-_STEP_FUNCTIONS: Final = "stepfunctions"
-
 
 class Model:
     """Checks requests and serialises answers by the shapes of one service."""
 
     def __init__(self, description: Mapping[str, Json]) -> None:
-        from botocore.model import ServiceModel
-
-        self._service = ServiceModel(description)
-        self.operation_names: Final = frozenset(self._service.operation_names)
-        self._operations: dict[str, OperationModel] = {}
+        self._description = description
+        self.operation_names: Final = frozenset(description["operations"])
+        self._operations: dict[str, Operation] = {}
         self._serialisers: dict[str, Serialise] = {}
 
     @property
     def target_prefix(self) -> str:
         """What stands before the operation in ``X-Amz-Target``."""
-        prefix: str = self._service.metadata["targetPrefix"]
+        prefix: str = self._description["metadata"]["targetPrefix"]
         return prefix
 
     def check(self, operation: str, request: Json) -> Request:
@@ -65,16 +59,15 @@ class Model:
         wire: Response = known(response)
         return wire
 
-    def operation(self, name: str) -> OperationModel:
-        """botocore's description of the operation."""
+    def operation(self, name: str) -> Operation:
+        """The description of the operation."""
         model = self._operations.get(name)
         if model is None:
-            model = self._operations[name] = self._service.operation_model(name)
+            described = self._description["operations"][name]
+            model = self._operations[name] = Operation(described, self._description["shapes"])
         return model
 
 
 def step_functions_model() -> Model:
     """The model of AWS Step Functions that botocore ships; reading it takes about 20 ms."""
-    from botocore.loaders import create_loader
-
-    return Model(create_loader().load_service_model(_STEP_FUNCTIONS, "service-2"))
+    return Model(step_functions_description())

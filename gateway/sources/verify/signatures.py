@@ -8,7 +8,6 @@ import hmac
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from standardwebhooks import Webhook, WebhookVerificationError
 
 from gateway.sources.verify.secrets import Secrets, is_one_of
 from gateway.sources.verify.verdict import Arrival, Forged, Genuine
@@ -101,6 +100,8 @@ class StandardWebhooks(BaseModel):
 
     @staticmethod
     def _verify(secret: str, arrival: Arrival) -> str | None:
+        from standardwebhooks import Webhook, WebhookVerificationError
+
         try:
             Webhook(secret).verify(arrival.body, dict(arrival.headers), json_parse=False)
         except WebhookVerificationError as error:
