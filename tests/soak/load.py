@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.benchmarks.load import Client
+from tests.benchmarks.load import Connection
 from tests.soak.world import ACTIVITY, MACHINE, World
 
 PAD = "x" * 200
@@ -54,8 +54,8 @@ class Load:
         if left:
             self.failures.append(f"{left} records were not written to the topic")
 
-    def _pace(self, act: Callable[[Client], None], rate: float) -> None:
-        client, due = Client(self._world.daemon.url), time.monotonic()
+    def _pace(self, act: Callable[[Connection], None], rate: float) -> None:
+        client, due = Connection(self._world.daemon.url), time.monotonic()
         while not self._stop.is_set():
             try:
                 act(client)
@@ -69,7 +69,7 @@ class Load:
             self._stop.wait(max(due - time.monotonic(), 0))
         client.close()
 
-    def _started(self, client: Client, machine: str, document: dict, status: str) -> None:
+    def _started(self, client: Connection, machine: str, document: dict, status: str) -> None:
         name = str(uuid4())
         document = {"id": name, "pad": PAD, **document}
         client.call(
@@ -80,33 +80,33 @@ class Load:
         )
         self.expected[name] = status
 
-    def _start_chain(self, client: Client) -> None:
+    def _start_chain(self, client: Connection) -> None:
         large = {"large": LARGE} if random.random() < 0.1 else {}
         self._started(client, "chain", large, "SUCCEEDED")
 
-    def _start_items(self, client: Client) -> None:
+    def _start_items(self, client: Connection) -> None:
         items = [{"n": n} for n in range(random.randrange(30))]
         self._started(client, "items", {"items": items}, "SUCCEEDED")
 
-    def _start_work(self, client: Client) -> None:
+    def _start_work(self, client: Connection) -> None:
         """One in three is retried, one in nine fails in the end."""
         fail_until = random.choice((0, 0, 0, 0, 0, 0, 1, 2, 3))
         status = "FAILED" if fail_until > 2 else "SUCCEEDED"
         self._started(client, "work", {"fail_until": fail_until}, status)
 
-    def _hook(self, _client: Client) -> None:
+    def _hook(self, _client: Connection) -> None:
         name = str(uuid4())
         body = {"id": name, "rest": random.randrange(3), "pad": PAD}
         httpx.post(self._world.hook, json=body, timeout=30).raise_for_status()
         self.expected[name] = "SUCCEEDED"
 
-    def _topic(self, _client: Client) -> None:
+    def _topic(self, _client: Connection) -> None:
         name = str(uuid4())
         self._world.producer.produce("soak", json.dumps({"id": name, "pad": PAD}).encode())
         self._world.producer.poll(0)
         self.expected[name] = "SUCCEEDED"
 
-    def _look(self, client: Client) -> None:
+    def _look(self, client: Connection) -> None:
         """What people and their monitors look at."""
         listed = client.call("ListExecutions", stateMachineArn=MACHINE + "work", maxResults=LISTED)[
             "executions"
@@ -121,7 +121,7 @@ class Load:
         for page in ("healthz", "metrics"):
             httpx.get(f"{self._world.daemon.url}/{page}", timeout=30).raise_for_status()
 
-    def _poll_in_vain(self, _client: Client) -> None:
+    def _poll_in_vain(self, _client: Connection) -> None:
         """A poller that hangs up before it is given anything (or with a task on its way)."""
         poll = httpx.Timeout(30, read=0.2)
         with httpx.Client(timeout=poll) as client:
@@ -142,7 +142,7 @@ class Load:
 
     def _answer(self, task: dict[str, str]) -> None:
         asked = json.loads(task["input"])
-        own = Client(self._world.daemon.url)
+        own = Connection(self._world.daemon.url)
         if asked["retries"] < asked["fail_until"]:
             own.call("SendTaskFailure", taskToken=task["taskToken"], error="Moody", cause="x")
         else:
