@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.load import Client, machine
+from tests.benchmarks.load import Connection, machine
 from tests.benchmarks.process_cost import cpu_seconds
 from tests.benchmarks.report import Line
 from tests.benchmarks.served import stategate
@@ -43,7 +43,7 @@ def history(folder: Path) -> list[Line]:
     lines = []
     with stategate(folder / "history") as daemon:
         arn = machine(daemon.url, "loop", LOOP)
-        client = Client(daemon.url)
+        client = Connection(daemon.url)
         for number, (way, parameters) in enumerate(WAYS):
             # One of its own for each way: nothing has been read of it yet.
             execution = run(client, arn, f"h{number}")
@@ -57,7 +57,7 @@ def history(folder: Path) -> list[Line]:
     return lines
 
 
-def run(client: Client, arn: str, name: str) -> str:
+def run(client: Connection, arn: str, name: str) -> str:
     """An execution that has ended; its ARN."""
     started = client.call("StartExecution", stateMachineArn=arn, name=name, input=INPUT)
     execution: str = started["executionArn"]
@@ -66,7 +66,7 @@ def run(client: Client, arn: str, name: str) -> str:
     return execution
 
 
-def read_all(client: Client, **parameters: object) -> int:
+def read_all(client: Connection, **parameters: object) -> int:
     """All pages; how many events they have."""
     events, more = 0, {}
     while True:

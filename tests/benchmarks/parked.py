@@ -18,7 +18,7 @@ from gateway.engine.outbox import Outbox
 from gateway.engine.starts import StartRequest
 from gateway.store.sqlite import open_sqlite
 from tests.benchmarks.core import clock
-from tests.benchmarks.load import Client
+from tests.benchmarks.load import Connection
 from tests.benchmarks.process_cost import cpu_seconds, memory
 from tests.benchmarks.report import Line
 from tests.benchmarks.served import stategate
@@ -71,7 +71,7 @@ def _measure(folder: Path, definition: dict[str, object], count: int) -> Figures
     with stategate(folder) as daemon:
         figures["from a start until ready"] = (time.perf_counter() - began, "s")
         time.sleep(1)
-        client = Client(daemon.url)
+        client = Connection(daemon.url)
         began = time.perf_counter()
         listing = client.call("ListStateMachines")["stateMachines"]
         client.call("ListExecutions", stateMachineArn=listing[0]["stateMachineArn"])
