@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks``: run all of them, print one table."""
+"""``python -m tests.benchmarks [NAME …]``: run all of them or those named, print one table."""
 
 from __future__ import annotations
 
@@ -6,18 +6,31 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import core, served
+from tests.benchmarks import core, history, parked, served
 from tests.benchmarks.report import show
+
+MEASURES = {
+    "language": lambda _: core.language(),
+    "durable": core.durable,
+    "chain": served.chain,
+    "map": served.big_map,
+    "activity": served.activity,
+    "history": history.history,
+    "parked": parked.parked,
+    "queued": lambda folder: parked.queued(folder, 100_000),
+    "idle": served.idle,
+}
 
 
 def main() -> None:
     """Measure one after the other; each on its own files."""
+    wanted = sys.argv[1:] or list(MEASURES)
     with tempfile.TemporaryDirectory(prefix="stategate-bench-") as name:
-        folder = Path(name)
-        lines = core.language() + core.durable(folder)
-        for measure in (served.chain, served.big_map, served.activity):
-            lines += measure(folder)
-        lines += served.idle(folder / "idle")
+        lines = []
+        for each in wanted:
+            folder = Path(name) / each
+            folder.mkdir()
+            lines += MEASURES[each](folder)
     sys.stdout.write(show(lines) + "\n")
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import orjson
@@ -16,12 +18,15 @@ from gateway.asl.codec import encode
 from gateway.asl.definition import parse_definition
 from gateway.asl.execution import Execution
 from gateway.asl.frame import Identity
+from gateway.daemon.main import SWITCH_SECONDS
 from gateway.engine.catalog import Catalog
 from gateway.engine.engine import Engine
 from gateway.engine.metrics import Metrics
 from gateway.engine.outbox import Outbox
 from gateway.engine.starts import StartRequest
 from gateway.store.sqlite import open_sqlite
+from gateway.store.sqlite.database import _WRITER_SETTINGS
+from gateway.store.sqlite.schema import migrate
 from tests.benchmarks.load import PASS_CHAIN
 from tests.benchmarks.report import Line
 
@@ -52,35 +57,30 @@ def language(rounds: int = 3000) -> list[Line]:
 
 
 def floor(folder: Path, executions: int) -> float:
-    """Executions per second of a bare loop that writes the rows of the chain, 200 a commit."""
+    """Executions per second of a bare loop that writes the rows which the engine has just written,
+    into the same tables with the same settings, 200 executions a commit."""
+    with closing(sqlite3.connect(folder / "engine.db")) as held:
+        rows = held.execute("SELECT * FROM executions ORDER BY id").fetchall()
+        history = held.execute("SELECT * FROM history ORDER BY execution, first").fetchall()
     connection = sqlite3.connect(folder / "floor.db", isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute(
-        "CREATE TABLE executions (id INTEGER PRIMARY KEY, arn TEXT UNIQUE, machine TEXT, name TEXT,"
-        " status TEXT, start_at INTEGER, stop_at INTEGER, input TEXT, output TEXT,"
-        " UNIQUE (machine, name))"
-    )
-    connection.execute("CREATE TABLE history (execution INTEGER, first INTEGER, records BLOB)")
-    records = b"x" * 500
+    for setting in _WRITER_SETTINGS:
+        connection.execute(setting).fetchall()
+    migrate(connection, "floor.db")
+    each = len(history) // len(rows)
     began = time.perf_counter()
-    for start in range(0, executions, BATCH):
-        numbers = range(start, start + BATCH)
+    for start in range(0, len(rows), BATCH):
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(
-            "INSERT INTO executions VALUES (?, ?, 'm', ?, 'SUCCEEDED', 0, 0, '{}', '{}')",
-            [
-                (n, f"arn:aws:states:us-east-1:123456789012:execution:m:{n}", str(n))
-                for n in numbers
-            ],
-        )
-        connection.executemany(
-            "INSERT INTO history VALUES (?, 0, ?)", [(n, records) for n in numbers]
-        )
+        _insert(connection, "executions", rows[start : start + BATCH])
+        _insert(connection, "history", history[start * each : (start + BATCH) * each])
         connection.execute("COMMIT")
     rate = executions / (time.perf_counter() - began)
     connection.close()
     return rate
+
+
+def _insert(connection: sqlite3.Connection, table: str, rows: list[tuple[object, ...]]) -> None:
+    marks = ", ".join("?" * len(rows[0]))
+    connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
 
 
 async def _engine_rate(folder: Path, executions: int) -> float:
@@ -112,8 +112,9 @@ async def _engine_rate(folder: Path, executions: int) -> float:
 
 def durable(folder: Path, executions: int = 20_000) -> list[Line]:
     """The engine on its store beside the floor."""
-    bare = floor(folder, executions)
+    sys.setswitchinterval(SWITCH_SECONDS)
     engine = trio.run(_engine_rate, folder, executions)
+    bare = floor(folder, executions)
     return [
         Line("W1 in process, batches", "floor (bare SQLite)", bare, "executions/s"),
         Line(

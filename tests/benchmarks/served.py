@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -13,9 +14,11 @@ from pathlib import Path
 import httpx
 
 from tests.benchmarks.load import Connection, Script, chain_rate, machine, together
+from tests.benchmarks.process_cost import cpu_seconds, memory
 from tests.benchmarks.report import Line
 from tests.e2e.process import DaemonProcess, free_port, until
 
+REST_SECONDS = 10.0
 ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:work"
 
 
@@ -49,6 +52,29 @@ def moto() -> Iterator[str]:
         process.wait()
 
 
+@contextmanager
+def stepfunctions_local(folder: Path) -> Iterator[str | None]:
+    """The npm package of that name, installed for the occasion; None where there is no npm."""
+    npm = shutil.which("npm")
+    if npm is None:
+        yield None
+        return
+    folder.mkdir(exist_ok=True)
+    options = ["--silent", "--no-audit", "--no-fund", "--prefix", str(folder)]
+    subprocess.run([npm, "install", *options, "stepfunctions-local"], check=True)
+    port = free_port()
+    command = [str(folder / "node_modules/.bin/stepfunctions-local"), "start", "--port", str(port)]
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, stdout=quiet, stderr=quiet)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        until(lambda: _answers(url), 30, "stepfunctions-local answers")
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
 def _answers(url: str) -> bool:
     try:
         return httpx.get(url, timeout=2).status_code < 500
@@ -58,14 +84,24 @@ def _answers(url: str) -> bool:
 
 def chain(folder: Path) -> list[Line]:
     """W1: ten Pass states, eight clients."""
+    work = "W1 over HTTP, 8 clients"
+    peers = {}
     with stategate(folder / "chain") as daemon:
+        spent = cpu_seconds(daemon.pid)
         ours = chain_rate(daemon.url, 8000)
+        each = (cpu_seconds(daemon.pid) - spent) / 8000
     with moto() as url:
-        theirs = chain_rate(url, 200)
-    times = f"{ours / theirs:.1f} x moto; {ours * 10:,.0f} durable transitions/s"
+        peers["moto, in memory"] = chain_rate(url, 200)
+    with stepfunctions_local(folder / "npm") as local:
+        if local is not None:
+            peers["stepfunctions-local, in memory"] = chain_rate(local, 800)
     return [
-        Line("W1 over HTTP, 8 clients", "Stategate, durable", ours, "executions/s", times),
-        Line("W1 over HTTP, 8 clients", "moto, in memory", theirs, "executions/s"),
+        Line(work, "Stategate, durable", ours, "executions/s", f"{ours * 10:,.0f} transitions/s"),
+        Line(work, "the daemon's CPU", each * 1e6, "µs/execution"),
+        *(
+            Line(work, who, rate, "executions/s", f"Stategate: {ours / rate:.1f} x")
+            for who, rate in peers.items()
+        ),
     ]
 
 
@@ -107,13 +143,19 @@ def activity(folder: Path, rounds: int = 400, workers: int = 4) -> list[Line]:
     with stategate(folder / "activity") as daemon:
         arn = machine(daemon.url, "task", definition)
         names = [[f"{n}-{i}" for i in range(rounds)] for n in range(workers)]
+        spent = cpu_seconds(daemon.pid)
         seconds = together(daemon.url, [work(arn, each) for each in names])
+        spent = cpu_seconds(daemon.pid) - spent
     took.sort()
     rate = rounds * workers / seconds
     quantiles = (
         f"p50 {took[len(took) // 2] * 1000:.1f} ms, p99 {took[-len(took) // 100] * 1000:.1f} ms"
     )
-    return [Line("W4: start, poll, answer", "Stategate, durable", rate, "round trips/s", quantiles)]
+    each = spent / (rounds * workers)
+    return [
+        Line("W4: start, poll, answer", "Stategate, durable", rate, "round trips/s", quantiles),
+        Line("W4: start, poll, answer", "the daemon's CPU", each * 1e6, "µs/round trip"),
+    ]
 
 
 def idle(folder: Path) -> list[Line]:
@@ -126,9 +168,12 @@ def idle(folder: Path) -> list[Line]:
     began = time.perf_counter()
     with daemon:
         seconds = time.perf_counter() - began
-        status = Path(f"/proc/{daemon.pid}/status").read_text()
-        resident = next(x for x in status.splitlines() if x.startswith("VmRSS"))
+        spent = cpu_seconds(daemon.pid)
+        found = memory(daemon.pid)
+        time.sleep(REST_SECONDS)
+        at_rest = (cpu_seconds(daemon.pid) - spent) / REST_SECONDS
     return [
-        Line("idle: start until ready", "Stategate", seconds, "s"),
-        Line("idle: memory", "Stategate", int(resident.split()[1]) / 1024, "MiB"),
+        Line("idle: start until ready", "Stategate", seconds, "s", f"{spent:.2f} s of CPU"),
+        Line("idle: memory", "Stategate", found["Rss"], "MiB", f"{found['Uss']:.0f} MiB its own"),
+        Line("idle: CPU", "Stategate", at_rest * 100, "% of a core"),
     ]
