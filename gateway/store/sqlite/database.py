@@ -54,20 +54,26 @@ async def open_sqlite(
     failures: list[BaseException] = []
     with _lock(path) as file:
         writing, reading = await trio.to_thread.run_sync(_connect, file)
-        with trio.CancelScope() as body:
+        try:
+            with trio.CancelScope() as body:
 
-            def fail(error: BaseException) -> None:
-                failures.append(error)
-                body.cancel()
+                def fail(error: BaseException) -> None:
+                    failures.append(error)
+                    body.cancel()
 
-            readers = Readers(reading, fail)
-            writer = Writer(writing, fail, on_commit, on_full)
-            try:
-                yield SqliteStore(file, writer, readers)
-            finally:
-                # The last connection to close clears the WAL, which a reader may not.
-                readers.close()
-                await writer.close()
+                readers = Readers(reading, fail)
+                writer = Writer(writing, fail, on_commit, on_full)
+                try:
+                    yield SqliteStore(file, writer, readers)
+                finally:
+                    # The last connection to close clears the WAL, which a reader may not.
+                    readers.close()
+                    await writer.close()
+        except* StoreClosed:
+            # Those of the body that met the failure; the first of them may be out before the
+            # cancellation is.
+            if not failures:
+                raise
         if failures:
             raise StoreClosed(f"{path} has failed: {failures[0]}") from failures[0]
 
