@@ -180,6 +180,7 @@ class SqliteStore:
                 break
         await self._writer.do(upkeep.sweep_revisions)
         await self._writer.do(upkeep.give_back_space)
+        await self._writer.do(upkeep.checkpoint)
         return swept
 
     async def backup(self, path: str) -> None:
