@@ -22,7 +22,7 @@ from tests.faults.traffic import Traffic, call, traffic
 
 pytestmark = pytest.mark.slow
 
-FAULTS = os.environ.get("FAULTS", "10")
+FAULTS = os.environ.get("FAULTS", "8")
 """How many of each test, or ``every``."""
 SECONDS = 60.0
 """What takes longer hangs; nothing here depends on it being exact."""
