@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 CUTS = int(os.environ.get("POWER_CUTS", "30"))
 SECONDS = 60.0
-CHECKPOINT = Place(Call.SYNC, File.DATABASE)
+CHECKPOINT = Place(Call.WRITE, File.DATABASE)
 LARGE = "x" * 200_000
 """So many bytes of input bring the WAL to its checkpoint soon."""
 _ACKNOWLEDGED = re.compile(rb'"executionArn":\s*"[^"]*:execution:order:([^"]+)"')
