@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check bench simulate soak clean
+.PHONY: install demo test check bench simulate soak faults clean
 
 install: .venv/.installed
 
@@ -34,6 +34,10 @@ simulate: install
 
 soak: install
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),15)
+
+# Every file call of the daemon fails once in each way (hours), and the power goes a thousand times.
+faults: install
+	FAULTS=$(or $(FAULTS),every) POWER_CUTS=$(or $(POWER_CUTS),1000) $(BIN)/pytest -q tests/faults
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

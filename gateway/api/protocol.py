@@ -28,9 +28,9 @@ from gateway.api.statuses import (
 )
 from gateway.api.wire import answer, error_answer, read_body
 from gateway.errors import ApiError, Unavailable
-from gateway.store.protocol import StoreFull
+from gateway.store.protocol import StoreClosed, StoreFull
 
-_FULL_RETRY_SECONDS = 5.0
+_STORE_RETRY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,9 @@ class Protocol:
             return error_answer(error, call.id)
         except Unavailable as error:
             return _unavailable(call, error.reason, error.retry_after)
-        except StoreFull as error:
-            return _unavailable(call, str(error), _FULL_RETRY_SECONDS)
+        except (StoreFull, StoreClosed) as error:
+            # One that is closed ends the daemon, which says why; the next one may take the call.
+            return _unavailable(call, str(error), _STORE_RETRY_SECONDS)
         except Exception:
             self.log.exception("operation failed", operation=call.name, request_id=call.id)
             message = f"A defect of Stategate; its log has it as request {call.id}"

@@ -15,6 +15,7 @@ import trio
 from gateway.api.server import listen
 from gateway.config.load import Config
 from gateway.daemon.clock import now
+from gateway.daemon.disk import watch_disk
 from gateway.daemon.notify import Notifier
 from gateway.daemon.operations import api_server
 from gateway.daemon.reload import Reloader
@@ -67,12 +68,28 @@ class Daemon:
     async def _run_store(self, listener: socket.socket) -> None:
         path = str(self._state.config.settings.store.path)
         committed = self._metrics.committed
-        async with open_sqlite(
-            path, on_commit=lambda _, seconds: committed(seconds), on_full=self._disk
-        ) as store:
+        async with (
+            open_sqlite(
+                path, on_commit=lambda _, seconds: committed(seconds), on_full=self._disk_full
+            ) as store,
+            trio.open_nursery() as watch,
+        ):
+            watch.start_soon(watch_disk, store.under_way_seconds, self._disk_stalled)
             await self._run_pumps(store, listener)
+            watch.cancel_scope.cancel()
 
-    def _disk(self, full: bool) -> None:
+    def _disk_stalled(self, stalled: bool) -> None:
+        self._state.disk_stalled = stalled
+        database = str(self._state.config.settings.store.path.absolute())
+        if stalled:
+            said = "the disk does not answer, or somebody holds the database: everything waits"
+            self._log.error(said, database=database)
+            self._notify.status(f"The disk does not answer: {database}")
+        else:
+            self._log.info("the disk answers again", database=database)
+            self._notify.status(self._state.summary())
+
+    def _disk_full(self, full: bool) -> None:
         self._state.disk_full = full
         database = str(self._state.config.settings.store.path.absolute())
         if full:

@@ -6,7 +6,8 @@ Tracebacks are plain, without the values of local variables: those hold secrets 
 from __future__ import annotations
 
 import logging
-from typing import Any, TextIO
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import orjson
 import structlog
@@ -19,16 +20,34 @@ _SHARED: tuple[Processor, ...] = (
 )
 
 
+class _Lossy:
+    """A stream for lines that are worth less than what they tell of: one that cannot be written,
+    because its disk is full or its reader has gone, is dropped."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def configure_logs(stream: TextIO) -> None:
-    """Sends structlog and the libraries' warnings to the stream, in the form that suits it."""
+    """Sends structlog and the libraries' warnings to the stream, in the form that suits it; logging
+    never fails whoever logs."""
+    lossy = _Lossy(stream)
     last = _for_people() if stream.isatty() else _for_machines()
     structlog.configure(
         processors=[*_SHARED, *last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, lossy)),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(lossy)
     meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

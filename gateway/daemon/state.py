@@ -38,13 +38,15 @@ class State:
     """When it was (``at``, ms since the epoch) and, where it was refused, its ``problems``."""
     disk_full: bool = False
     """Whether the last commit found no room on the disk."""
+    disk_stalled: bool = False
+    """Whether the disk has not answered for a while."""
     started_at: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.started_at = self.now()
 
     async def health(self) -> Health:
-        """Ready while the stage is ``running``, with everything that runs."""
+        """Ready while the stage is ``running`` and the disk answers, with everything that runs."""
         details = {
             "stage": self.stage,
             "version": version("stategate"),
@@ -52,10 +54,11 @@ class State:
             "config": str(self.config.path),
             "database": str(self.config.settings.store.path.absolute()),
             "disk_full": self.disk_full,
+            "disk_stalled": self.disk_stalled,
             **({"reload": self.last_reload} if self.last_reload else {}),
-            **(await _parts(self.parts) if self.parts else {}),
+            **(await _parts(self.parts, self.disk_stalled) if self.parts else {}),
         }
-        return Health(self.stage == "running", details)
+        return Health(self.stage == "running" and not self.disk_stalled, details)
 
     def summary(self) -> str:
         """One line: ``2 sources, 1 sink, 0 workers; API at http://127.0.0.1:8083``."""
@@ -71,12 +74,14 @@ class State:
         return f"{counts}; API at {self.parts.api_url}" if self.parts else counts
 
 
-async def _parts(parts: Parts) -> dict[str, Any]:
+async def _parts(parts: Parts, disk_stalled: bool) -> dict[str, Any]:
+    # A question to a disk that does not answer would have no answer either.
+    sinks = {} if disk_stalled else {"sinks": await parts.core.outbox.status()}
     return {
         "api": parts.api_url,
         "webhooks": parts.edge.hooks.url,
         "sources": parts.edge.sources.status(),
-        "sinks": await parts.core.outbox.status(),
+        **sinks,
         "workers": parts.edge.workers.status(),
         "pumps": parts.pumps.status(),
     }

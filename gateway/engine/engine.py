@@ -42,6 +42,7 @@ from gateway.store.protocol import (
     MoveTimer,
     PositionRow,
     Store,
+    StoreClosed,
     StoreFull,
     TaskRow,
     TimerRow,
@@ -112,12 +113,15 @@ class Engine:
         """For triggers: the name alone decides. All of it is one unit; returns when it is durable.
 
         Each machine has to exist. ``letters`` are the rows of ``gateway.engine.letters``. Raises
-        Unavailable, with nothing done, while the disk is full.
+        Unavailable, with nothing done, while the disk is full; and where it has failed, with
+        nothing acknowledged: the messages come again, to the daemon that is started next.
         """
         try:
             return await self._starts.start(starts, positions, letters)
         except StoreFull:
             raise Unavailable("the disk is full", FULL_RETRY_SECONDS) from None
+        except StoreClosed as closed:
+            raise Unavailable(str(closed), FULL_RETRY_SECONDS) from closed
 
     async def start_execution(
         self,

@@ -99,3 +99,24 @@ def test_a_stuck_drain_ends_with_tracebacks():
     assert done.returncode == 1
     assert "Timeout" in done.stderr
     assert "most recent call first" in done.stderr
+
+
+def test_a_log_that_cannot_be_written_fails_nobody():
+    """The disk of the log is full, as that of the database may be: lines are lost, no more."""
+    program = """
+import sys, logging, structlog
+from gateway.daemon.logs import configure_logs
+with open("/dev/full", "w") as full:
+    configure_logs(full)
+    for _ in range(1000):
+        structlog.get_logger("x").error("the disk is full")
+        logging.getLogger("y").warning("so it is")
+    sys.stdout.write("alive")
+    sys.stdout.flush()
+    import os
+    os._exit(0)  # Closing such a file would raise.
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "alive", "")

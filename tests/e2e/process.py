@@ -57,6 +57,11 @@ class DaemonProcess:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def ended(self) -> bool:
+        """Whether it was started and has ended."""
+        return self._process is not None and self._process.poll() is not None
+
     def start(self, *, wait: bool = True) -> None:
         """Start it, and wait until it is ready."""
         command = [sys.executable, "-m", "gateway", "run", str(self.config)]

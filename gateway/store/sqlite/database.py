@@ -21,6 +21,7 @@ from gateway.store.sqlite.writer import OnCommit, OnFull, Writer
 
 READERS = 4
 _MODE = 0o600
+_CHUNK_BYTES = 1 << 20
 _BUSY_SECONDS = 30.0
 _STATEMENTS = 512
 """Compiled ones that a connection keeps: the writer's exist for each power of two of rows."""
@@ -54,20 +55,26 @@ async def open_sqlite(
     failures: list[BaseException] = []
     with _lock(path) as file:
         writing, reading = await trio.to_thread.run_sync(_connect, file)
-        with trio.CancelScope() as body:
+        try:
+            with trio.CancelScope() as body:
 
-            def fail(error: BaseException) -> None:
-                failures.append(error)
-                body.cancel()
+                def fail(error: BaseException) -> None:
+                    failures.append(error)
+                    body.cancel()
 
-            readers = Readers(reading, fail)
-            writer = Writer(writing, fail, on_commit, on_full)
-            try:
-                yield SqliteStore(file, writer, readers)
-            finally:
-                # The last connection to close clears the WAL, which a reader may not.
-                readers.close()
-                await writer.close()
+                readers = Readers(reading, fail)
+                writer = Writer(writing, fail, on_commit, on_full)
+                try:
+                    yield SqliteStore(file, writer, readers)
+                finally:
+                    # The last connection to close clears the WAL, which a reader may not.
+                    readers.close()
+                    await writer.close()
+        except* StoreClosed:
+            # Those of the body that met the failure; the first of them may be out before the
+            # cancellation is.
+            if not failures:
+                raise
         if failures:
             raise StoreClosed(f"{path} has failed: {failures[0]}") from failures[0]
 
@@ -107,7 +114,9 @@ def _connect(path: str) -> tuple[sqlite3.Connection, list[sqlite3.Connection]]:
     opened: list[sqlite3.Connection] = []
     try:
         _make_private(path)
-        writing = _open(path, "rw", _WRITER_SETTINGS, opened)
+        writing = _open(path, "rw", (), opened)
+        _write_again(writing, f"{path}-wal")
+        _set(writing, _WRITER_SETTINGS)
         if writing.execute("PRAGMA journal_mode").fetchone() != ("wal",):
             raise OSError(errno.EOPNOTSUPP, "this file system cannot share memory (SQLite's WAL)")
         migrate(writing, path)
@@ -142,9 +151,32 @@ def _open(
         cached_statements=_STATEMENTS,
     )
     opened.append(connection)
+    _set(connection, settings)
+    return connection
+
+
+def _set(connection: sqlite3.Connection, settings: Sequence[str]) -> None:
     for setting in settings:
         connection.execute(setting).fetchall()
-    return connection
+
+
+def _write_again(connection: sqlite3.Connection, wal: str) -> None:
+    """Bring what a daemon has left in its WAL to the disk, before anything is built upon it.
+
+    The kernel takes pages whose sync has failed for written: they can be read, and no later sync
+    brings them to the disk, unless they are written again.
+    """
+    if not Path(wal).exists():  # There is no database yet, or its last user closed it in peace.
+        return
+    connection.execute("BEGIN IMMEDIATE")  # So nobody else writes to it.
+    try:
+        with Path(wal).open("r+b", buffering=0) as file:
+            offset = 0
+            while chunk := os.pread(file.fileno(), _CHUNK_BYTES, offset):
+                offset += os.pwrite(file.fileno(), chunk, offset)
+            os.fsync(file.fileno())
+    finally:
+        connection.rollback()
 
 
 def _unusable(path: str, error: OSError | sqlite3.Error) -> StoreUnusable:

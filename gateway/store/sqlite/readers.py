@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import TypeVar
 
 import trio
@@ -31,6 +32,8 @@ class Readers:
         self._here, *self._idle = connections
         self._limiter = trio.CapacityLimiter(len(self._idle))
         self._on_failure = on_failure
+        self.begun: list[float] = []
+        """When those that are under way were begun (``perf_counter``)."""
 
     async def read(self, query: Callable[..., T], *args: object) -> T:
         """What the query returns, from one state of the database, in a thread. A failing disk ends
@@ -58,7 +61,8 @@ class Readers:
 
     def _read(self, query: Callable[..., T], args: Sequence[object]) -> T:
         # The limiter lets in no more threads than there are connections; pop and append are atomic.
-        connection = self._idle.pop()
+        connection, begun = self._idle.pop(), perf_counter()
+        self.begun.append(begun)
         try:
             connection.execute("BEGIN")
             try:
@@ -66,6 +70,7 @@ class Readers:
             finally:
                 connection.rollback()
         finally:
+            self.begun.remove(begun)
             self._idle.append(connection)
 
     def close(self) -> None:

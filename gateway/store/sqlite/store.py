@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from time import perf_counter
 
 import trio
 
@@ -35,8 +36,16 @@ class SqliteStore:
     def __init__(self, path: str, writer: Writer, readers: Readers) -> None:
         self._path = path
         self._writer = writer
+        self._readers = readers
         self._read = readers.read
         self._look = readers.look
+
+    def under_way_seconds(self) -> float:
+        """How long the oldest transaction or query that is under way has taken by now."""
+        begun = [perf_counter(), *self._readers.begun]
+        if (written := self._writer.begun) is not None:
+            begun.append(written)
+        return begun[0] - min(begun)
 
     async def commit(self, unit: Unit) -> None:
         """Write the unit; durable when it returns. Raises StoreFull, StoreConflict, StoreClosed."""
@@ -171,6 +180,7 @@ class SqliteStore:
                 break
         await self._writer.do(upkeep.sweep_revisions)
         await self._writer.do(upkeep.give_back_space)
+        await self._writer.do(upkeep.checkpoint)
         return swept
 
     async def backup(self, path: str) -> None:

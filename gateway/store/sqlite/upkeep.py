@@ -68,6 +68,15 @@ def give_back_space(connection: sqlite3.Connection) -> None:
         connection.executescript(f"PRAGMA incremental_vacuum({surplus})")
 
 
+def checkpoint(connection: sqlite3.Connection) -> None:
+    """Bring what the WAL holds into the file.
+
+    SQLite does so itself after a commit, but keeps a failure of that to itself: nobody would hear
+    of a file that cannot be written, while the WAL grows.
+    """
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
 def copy_database(source: str, target: str) -> None:
     """Copy what is committed to a file of mode 0600 that has its name only when it is complete.
 
@@ -81,6 +90,7 @@ def copy_database(source: str, target: str) -> None:
         partial.touch(mode=0o600, exist_ok=False)
         _copy(source, partial)
         partial.replace(target)
+        _sync_directory(partial.parent)
     except (OSError, sqlite3.OperationalError) as error:
         raise Rejected(f"the backup cannot be written to {target}: {error}") from error
     finally:
@@ -96,6 +106,15 @@ def _copy(source: str, target: Path) -> None:
         held.backup(copy)
         # A backup is one file that can be read even where nothing can be written.
         copy.execute("PRAGMA journal_mode = DELETE")
+
+
+def _sync_directory(directory: Path) -> None:
+    """A file has its new name for certain when its directory is on the disk."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -59,6 +59,8 @@ class Writer:
         self._on_commit = on_commit
         self._on_full = on_full
         self._full = False
+        self.begun: float | None = None
+        """When the transaction that is under way was begun (``perf_counter``)."""
         self._token = trio.lowlevel.current_trio_token()
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed: str | None = None
@@ -92,7 +94,9 @@ class Writer:
         pending: deque[_Job] = deque()
         try:
             while self._gather(pending):
+                self.begun = perf_counter()
                 settled = self._write(pending)
+                self.begun = None
                 for _ in settled:
                     pending.popleft()
                 self._token.run_sync_soon(self._finish, settled)
