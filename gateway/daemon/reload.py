@@ -87,7 +87,12 @@ class Reloader:
         for warning in new.warnings:
             self._log.warning("configuration", problem=str(warning))
         await parts.edge.hooks.bind(new.settings)
-        machines = await declare(new, core.catalog, self._log)
+        try:
+            machines = await declare(new, core.catalog, self._log)
+        except BaseException:
+            # The disk may be full: the webhooks, too, stay where they were.
+            await parts.edge.hooks.bind(old.settings)
+            raise
         core.outbox.configure(sink_routes(new))
         self._state.config = new
         swapped = await parts.edge.configure(new, parts.api_url)
