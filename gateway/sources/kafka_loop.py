@@ -229,6 +229,11 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
             return
         except NoOffsetForPartitionError:
             return  # assigned while we polled: the next turn seeks it
+        if assignment is not self._assignment:
+            # It may have been placed while its revocation was under way, so that it has cursors.
+            # Nobody has sought the positions of the new one, and asking for them could take for
+            # ever; what was fetched of it already is fetched again when it is placed.
+            return
         for partition, cursor in list(assignment.cursors.items()):
             await self._hand_over(partition, cursor, fetched.get(partition, ()))
 
