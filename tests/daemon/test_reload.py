@@ -71,7 +71,9 @@ def test_one_reload_after_the_other(daemon):
         text = daemon.path.read_text()
         daemon.path.write_text(text.replace("changed: { ", f"changed: {{ restart: {seconds}s, "))
         daemon.signal(signal.SIGHUP)
-        daemon.until(lambda before=before: _pids(daemon)["changed"] not in {before["changed"], None})
+        daemon.until(
+            lambda before=before: _pids(daemon)["changed"] not in {before["changed"], None}
+        )
         assert "problems" not in daemon.health()["reload"]
         daemon.path.write_text(text)
 
