@@ -455,6 +455,11 @@ class Consumer:
                 "kafka", f"gives {at.partition} from {position}: {len(entries)}"
             )
         self._positions[at] = position + len(entries)
+        for entry in entries:
+            if entry is not None:
+                if entry.given:
+                    self._cluster.trace.seen("kafka: a record comes again")
+                entry.given += 1
         return [
             record(at, position + n, entry.body, log.made)
             for n, entry in enumerate(entries)
