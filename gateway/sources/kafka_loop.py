@@ -294,8 +294,8 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
                 await self._consumer.commit({TopicPartition(*p): at for p, at in due.items()})
         except (KafkaError, TimeoutError):
             return
-        for partition, offset in due.items():
-            cursors[partition].committed = offset
+        for partition, cursor in cursors.items():  # Those that were not revoked meanwhile.
+            cursor.committed = due.get(partition, cursor.committed)
 
 
 def commit_offset(settings: KafkaSource, partition: Partition, offset: int) -> None:
