@@ -117,6 +117,10 @@ class SqliteDisk:
         await trio.lowlevel.checkpoint()
         return query(self._reading(), *arguments)
 
+    def look(self, query: Callable[..., Any], *arguments: object) -> Any:
+        """At once."""
+        return query(self._reading(), *arguments)
+
     # What the world asks
     def write(self, units: Sequence[Unit], full: frozenset[int]) -> Failures:
         """As the writer's thread does it; where the disk is full, it is so for all of them."""

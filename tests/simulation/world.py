@@ -25,6 +25,7 @@ from gateway.store.protocol import (
     StoreClosed,
     StoreFull,
     Unit,
+    Upsert,
 )
 from tests.simulation import checks
 from tests.simulation.cluster import GROUP, TOPIC, Cluster
@@ -87,6 +88,8 @@ class World:
         self.observer = self._observer()
         self.promised: dict[str, NotificationRow] = {}
         """Every notification that ever was on disk."""
+        self.attempts: dict[str, int] = {}
+        """Failed ones of each, as they were written."""
         self.record = checks.Record()
         self.reloading = trio.Lock()
         self._quiet = trio.Event()
@@ -107,25 +110,28 @@ class World:
     # ------------------------------------------------------------------ what it witnesses
     def written(self, unit: Unit) -> None:
         """Who has to hear of a status is told in the very unit that gives it."""
-        told: dict[int, set[str]] = {}
-        status: dict[int, str] = {}
+        told: dict[tuple[int, str], set[str]] = {}
         for change in unit:
             match change:
                 case Insert(NotificationRow() as row):
                     self.promised[row.id] = row
-                    told.setdefault(row.execution, set()).add(row.sink)
+                    status = orjson.loads(row.body)["detail"]["status"]
+                    told.setdefault((row.execution, status), set()).add(row.sink)
+                case Upsert(NotificationRow() as row) if row.last_error is not None:
+                    if row.attempts != self.attempts.get(row.id, 0) + 1:
+                        self.wrong.append(f"an attempt is not counted: {row}")
+                    self.attempts[row.id] = row.attempts
+                case Upsert(NotificationRow() as row):
+                    self.attempts[row.id] = 0
                 case Insert(ExecutionRow() as row):
-                    status[row.id] = "RUNNING"
-                case EndExecution(execution=execution, status=final):
-                    if status.pop(execution, None):
-                        # It began and ended in one unit, and its two notifications are there.
-                        told.pop(execution, None)
-                        continue
-                    status[execution] = final
-        for execution, now in status.items():
-            sinks = frozenset(told.get(execution, ()))
-            if sinks not in self.file.sinks_of(now):
-                self.wrong.append(f"{execution} is {now}, and {sorted(sinks)} are told of it")
+                    told.setdefault((row.id, "RUNNING"), set())
+                    # One that ends as it begins is written once.
+                    told.setdefault((row.id, row.status), set())
+                case EndExecution(execution=execution, status=status):
+                    told.setdefault((execution, status), set())
+        for (execution, status), sinks in told.items():
+            if frozenset(sinks) not in self.file.sinks_of(status):
+                self.wrong.append(f"{execution} is {status}, and {sorted(sinks)} are told of it")
 
     async def sweeping(self, before: int) -> None:
         """All that may be forgotten is looked at while it is there."""
