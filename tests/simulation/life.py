@@ -6,8 +6,8 @@ worker processes, the service manager, the clock and the configuration file.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -213,11 +213,6 @@ async def _processes(world: World, number: int) -> None:
             nursery.start_soon(world.workers.work, f"process-{n}")
 
 
-@asynccontextmanager
-async def _no_client() -> AsyncIterator[None]:
-    yield None
-
-
 @contextmanager
 def _no_listener(_address: str) -> Iterator[None]:
     yield None
@@ -233,7 +228,6 @@ def surroundings(world: World) -> Iterator[None]:
     replaced = {
         "gateway.daemon.daemon.now": clock,
         "gateway.daemon.daemon.listen": _no_listener,
-        "gateway.daemon.daemon.open_post_client": _no_client,
         "gateway.daemon.daemon.open_sqlite": partial(
             _of_life, world, lambda life: life.connection.open
         ),

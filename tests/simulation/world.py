@@ -416,8 +416,14 @@ class World:
         return {what: rest for what, rest in loud.items() if rest}
 
     def _unread(self) -> dict[int, Any]:
-        logs = enumerate(self.cluster.logs) if self.cluster.exists else ()
-        return {n: (self._position(n), log.end) for n, log in logs if self._position(n) != log.end}
+        """Logs that are not read to their ends; one whose rest has expired is."""
+        logs = self.cluster.logs if self.cluster.exists else ()
+        places = {n: (self._position(n), log) for n, log in enumerate(logs)}
+        return {
+            n: (position, log.start, log.end)
+            for n, (position, log) in places.items()
+            if position is None or position > log.end or max(position, log.start) < log.end
+        }
 
     def _unheard(self) -> set[str]:
         taken = {row.name for row in self.record.rows(self.disk.tables().executions)}
