@@ -29,10 +29,13 @@ class Reloader:
         self._notify = notify
         self._log = log
         self._one_by_one = trio.Lock()
+        self._given_up = False
         self._scope = trio.CancelScope()
+        """Of the reload that is under way; each has its own, for a scope can be entered once."""
 
     def give_up(self) -> None:
         """The daemon is being stopped: end a reload that is under way, begin no further one."""
+        self._given_up = True
         self._scope.cancel()
 
     async def obey(self) -> None:
@@ -52,8 +55,10 @@ class Reloader:
         async with self._one_by_one:
             self._notify.reloading()
             try:
+                self._scope = trio.CancelScope()
                 with self._scope:
-                    return await self._reload()
+                    if not self._given_up:
+                        return await self._reload()
                 raise ApiError("Unavailable", "the daemon is being stopped")
             finally:
                 self._notify.ready(self._state.summary())
@@ -82,7 +87,12 @@ class Reloader:
         for warning in new.warnings:
             self._log.warning("configuration", problem=str(warning))
         await parts.edge.hooks.bind(new.settings)
-        machines = await declare(new, core.catalog, self._log)
+        try:
+            machines = await declare(new, core.catalog, self._log)
+        except BaseException:
+            # The disk may be full: the webhooks, too, stay where they were.
+            await parts.edge.hooks.bind(old.settings)
+            raise
         core.outbox.configure(sink_routes(new))
         self._state.config = new
         swapped = await parts.edge.configure(new, parts.api_url)

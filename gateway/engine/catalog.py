@@ -7,8 +7,8 @@ live here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal, NamedTuple
 from uuid import uuid4
 
 import trio
@@ -21,6 +21,7 @@ from gateway.engine.names import check_name
 from gateway.errors import ApiError
 from gateway.store.protocol import (
     ActivityRow,
+    Change,
     DeleteActivity,
     DeleteMachine,
     ExecutionFilter,
@@ -34,6 +35,15 @@ from gateway.store.protocol import (
 
 INITIAL = "INITIAL"
 """``revision_id`` of a machine that was never updated; AWS leaves it out of its answers."""
+
+
+class Declared(NamedTuple):
+    """What came of ``Catalog.declare``: names of machines."""
+
+    changed: list[str]
+    """Those that are new or have a new revision."""
+    deleting: list[str]
+    """Those that are being deleted and still run: they were left alone."""
 
 
 class Catalog:
@@ -170,6 +180,59 @@ class Catalog:
             self._take(new, compiled)
             return machine, new
 
+    async def declare(
+        self, machines: Mapping[str, tuple[str, str]], activities: Iterable[str]
+    ) -> Declared:
+        """Have the machines (definition and ``managed`` by name) and activities of the file.
+
+        A machine whose ``managed`` is the same is left alone. All of it is one unit: where this
+        raises (ApiError InvalidName and InvalidDefinition, StoreFull), nothing has changed.
+        """
+        async with self._changing:
+            for name in machines:
+                await self._reap(self.machine_arn(name))
+            fresh = [self._declared(name, *wanted) for name, wanted in machines.items()]
+            taken = [row for row in fresh if row is not None]
+            rows = [self._new_activity(name) for name in activities]
+            new = [row for row in rows if row.arn not in self._activities]
+            changes: list[Change] = [*map(Insert, new)]
+            for machine, revision, _ in taken:
+                changes.append(Upsert(machine))
+                changes += [] if revision is None else [Insert(revision)]
+            if changes:
+                await self._store.commit(changes)
+            self._activities.update((row.arn, row) for row in new)
+            for machine, revision, compiled in taken:
+                self._machines[machine.arn] = machine
+                if revision is not None:
+                    self._take(revision, compiled)
+        deleting = [n for n in machines if self._is_deleting(self.machine_arn(n))]
+        changed = [machine.name for machine, revision, _ in taken if revision is not None]
+        return Declared(changed, deleting)
+
+    def _declared(
+        self, name: str, definition: str, managed: str
+    ) -> tuple[MachineRow, RevisionRow | None, StateMachine | None] | None:
+        """The rows that the machine needs; None where it stays as it is."""
+        check_name(name)
+        arn = self.machine_arn(name)
+        machine = self._machines.get(arn)
+        if machine is None:
+            row = MachineRow(arn, name, "STANDARD", self._now(), managed=managed)
+            role, settings, revision_id = self._default_role, merge_settings("{}", {}), INITIAL
+        elif machine.managed == managed or machine.status == "DELETING":
+            return None
+        else:
+            row, old = machine._replace(managed=managed), self._current[arn]
+            if old.definition == definition:
+                return row, None, None
+            role, settings, revision_id = old.role_arn, old.settings, str(uuid4())
+        compiled = compile_definition(definition)
+        return row, self._next_revision(arn, revision_id, definition, role, settings), compiled
+
+    def _is_deleting(self, arn: str) -> bool:
+        return arn in self._machines and self._machines[arn].status == "DELETING"
+
     async def delete_machine(self, arn: str) -> None:
         """Delete a machine: at once if nothing of it runs, else when its last execution has ended.
 
@@ -243,14 +306,16 @@ class Catalog:
 
     async def create_activity(self, name: str) -> ActivityRow:
         """Register an activity, or find it registered. Raises ApiError InvalidName."""
-        check_name(name)
-        arn = self.activity_arn(name)
+        row = self._new_activity(name)
         async with self._changing:
-            if arn not in self._activities:
-                row = ActivityRow(arn, name, self._now())
+            if row.arn not in self._activities:
                 await self._store.commit([Insert(row)])
-                self._activities[arn] = row
-            return self._activities[arn]
+                self._activities[row.arn] = row
+            return self._activities[row.arn]
+
+    def _new_activity(self, name: str) -> ActivityRow:
+        check_name(name)
+        return ActivityRow(self.activity_arn(name), name, self._now())
 
     async def delete_activity(self, arn: str) -> None:
         """Take an activity's registration away; one that is not there is deleted already."""

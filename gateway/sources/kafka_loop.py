@@ -229,6 +229,11 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
             return
         except NoOffsetForPartitionError:
             return  # assigned while we polled: the next turn seeks it
+        if assignment is not self._assignment:
+            # It may have been placed while its revocation was under way, so that it has cursors.
+            # Nobody has sought the positions of the new one, and asking for them could take for
+            # ever; what was fetched of it already is fetched again when it is placed.
+            return
         for partition, cursor in list(assignment.cursors.items()):
             await self._hand_over(partition, cursor, fetched.get(partition, ()))
 
@@ -289,8 +294,8 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
                 await self._consumer.commit({TopicPartition(*p): at for p, at in due.items()})
         except (KafkaError, TimeoutError):
             return
-        for partition, offset in due.items():
-            cursors[partition].committed = offset
+        for partition, cursor in cursors.items():  # Those that were not revoked meanwhile.
+            cursor.committed = due.get(partition, cursor.committed)
 
 
 def commit_offset(settings: KafkaSource, partition: Partition, offset: int) -> None:

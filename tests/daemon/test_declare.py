@@ -9,6 +9,7 @@ from gateway.config.load import load_config
 from gateway.daemon.declare import declare
 from gateway.engine.catalog import Catalog
 from gateway.store.memory import open_memory
+from gateway.store.protocol import StoreFull
 from tests.daemon.process import PASS, write_config
 
 CONFIG = """
@@ -88,3 +89,26 @@ async def test_the_same_definition_by_the_api_is_no_new_revision(catalog, load):
     await catalog.update_machine(catalog.machine_arn("echo"), OTHER)
     assert await load(PASS) == []
     assert current(catalog) == OTHER
+
+
+async def test_a_full_disk_changes_nothing(catalog, tmp_path, monkeypatch):
+    """All machines and activities of a file are one unit: none is changed where one cannot be."""
+    path = write_config(tmp_path, "machines: { echo: { definition: pass.asl.json } }")
+    await declare(load_config(path), catalog, structlog.get_logger())
+    (tmp_path / "other.asl.json").write_text(OTHER)
+    machines = "{ echo: { definition: other.asl.json }, next: { definition: pass.asl.json } }"
+    path.write_text(f"machines: {machines}\nactivities: {{ pick: {{}} }}\n")
+    units = []
+
+    async def commit(unit):
+        units.append(unit)
+        raise StoreFull("the disk is full")
+
+    monkeypatch.setattr(catalog._store, "commit", commit)
+    with pytest.raises(StoreFull):
+        await declare(load_config(path), catalog, structlog.get_logger())
+    assert [row.name for row in catalog.machines()] == ["echo"]
+    assert current(catalog) == PASS
+    assert catalog.activities() == []
+    assert len(units) == 1
+    assert len(units[0]) == 5  # the activity, and two machines with their revisions

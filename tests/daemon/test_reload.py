@@ -64,6 +64,20 @@ def test_what_changed_is_swapped_and_the_rest_goes_on(daemon):
     assert httpx.post(f"{hooks}/one", json={}).status_code == 202
 
 
+def test_one_reload_after_the_other(daemon):
+    """Each is taken: a daemon is reloaded as often as its file changes."""
+    for seconds in (2000, 3000):
+        before = _pids(daemon)
+        text = daemon.path.read_text()
+        daemon.path.write_text(text.replace("changed: { ", f"changed: {{ restart: {seconds}s, "))
+        daemon.signal(signal.SIGHUP)
+        daemon.until(
+            lambda before=before: _pids(daemon)["changed"] not in {before["changed"], None}
+        )
+        assert "problems" not in daemon.health()["reload"]
+        daemon.path.write_text(text)
+
+
 def test_a_bad_file_changes_nothing_and_says_why(daemon):
     """Every problem is logged and on /healthz; sources and workers go on as they were."""
     before = _pids(daemon)

@@ -1,5 +1,5 @@
 """``python -m tests.simulation [--seconds 60] [--seed N] [--jobs 2]``: as many seeds as there is
-time for.
+time for, and a table of what happened in them.
 
 At the first that fails it prints the seed, what was wrong and what happened, and runs it again.
 ``--seed N`` begins with N; with ``--seconds 0`` it runs that one alone.
@@ -11,8 +11,10 @@ import argparse
 import os
 import sys
 import time
+from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 
+from tests.simulation import coverage
 from tests.simulation.run import run_seed
 
 AT_A_TIME = 10
@@ -34,7 +36,8 @@ def main() -> int:
 
 def _explore(first: int, seconds: float, jobs: int) -> int:
     begin, seed, done = time.monotonic(), first, 0
-    running: set[Future[int | None]] = set()
+    kinds: Counter[str] = Counter()
+    running: set[Future[tuple[int | None, Counter[str]]]] = set()
     with ProcessPoolExecutor(jobs) as pool:
         while True:
             spent = time.monotonic() - begin
@@ -45,26 +48,35 @@ def _explore(first: int, seconds: float, jobs: int) -> int:
                 break
             ended, running = wait(running, return_when=FIRST_COMPLETED)
             for each in ended:
-                if (failing := each.result()) is not None:
+                failing, happened = each.result()
+                if failing is not None:
                     pool.shutdown(cancel_futures=True)
                     _replay(failing)
                     return 1
                 done += AT_A_TIME
+                kinds += happened
+    _print(coverage.table(kinds, done))
     _print(f"{done} seeds from {first} in {spent:.1f} s: {done / spent:.1f} a second, none failed")
+    if done >= coverage.ENOUGH and (missing := coverage.missing(kinds)):
+        _print(f"This world has grown tame; never happened: {', '.join(missing)}")
+        return 1
     return 0
 
 
-def _first_failing(seed: int) -> int | None:
-    """The first of some seeds that fails."""
+def _first_failing(seed: int) -> tuple[int | None, Counter[str]]:
+    """The first of some seeds that fails, and what happened in them."""
+    kinds: Counter[str] = Counter()
     for each in range(seed, seed + AT_A_TIME):
-        if run_seed(each)[0] is not None:
-            return each
-    return None
+        result = run_seed(each)
+        kinds += result.kinds
+        if result.wrong is not None:
+            return each, kinds
+    return None, kinds
 
 
 def _replay(seed: int) -> int:
     """Run one seed and tell all about it."""
-    wrong, trace = run_seed(seed)
+    wrong, trace, _ = run_seed(seed)
     if wrong is None:
         _print(f"Seed {seed} is well.")
         return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -13,27 +14,102 @@ from gateway.store.protocol import ExecutionRow
 from tests.simulation.grammar import check_history
 
 if TYPE_CHECKING:
-    from tests.simulation.world import Daemon, World
+    from tests.simulation.life import Life
+    from tests.simulation.world import World
+
+_HOUR_MS = 3_600_000
 
 
-async def between_lives(world: World, daemon: Daemon | None) -> None:
+class Record:
+    """What has been looked at, which may have gone from the disk since."""
+
+    def __init__(self) -> None:
+        self.answers: dict[int, list[int]] = {}
+        """Numbers of the answers that stand in the history of each execution."""
+        self._seen: dict[int, tuple[Any, ...]] = {}
+        self._rows: dict[int, ExecutionRow] = {}
+        """Executions that were on the disk when something was last forgotten."""
+        self._gone: dict[int, ExecutionRow] = {}
+        self._definitions: dict[int, Any] = {}
+
+    def unseen(self, tables: Any, before: int) -> list[ExecutionRow]:
+        """Those that ended before then and have not been looked at as they are."""
+        self._rows = dict(tables.executions)
+        ended = (row for row in self._rows.values() if row.stop_at is not None)
+        return [row for row in ended if row.stop_at < before and not self.knows(row, tables)]
+
+    def knows(self, row: ExecutionRow, tables: Any) -> bool:
+        """Whether it has been looked at as it is."""
+        return self._seen.get(row.id) == _picture(row, tables)
+
+    def note(self, row: ExecutionRow, tables: Any) -> None:
+        """It has been looked at."""
+        self._seen[row.id] = _picture(row, tables)
+
+    def gone(self, executions: dict[int, ExecutionRow]) -> list[ExecutionRow]:
+        """What has been forgotten since ``unseen``."""
+        gone = [row for row in self._rows.values() if row.id not in executions]
+        self._gone.update((row.id, row) for row in gone)
+        return gone
+
+    def was_over(self, row: ExecutionRow) -> bool:
+        """Whether it had ended already when ``unseen`` was asked."""
+        return self._rows.get(row.id) == row
+
+    def rows(self, executions: dict[int, ExecutionRow]) -> list[ExecutionRow]:
+        """All executions that there ever were."""
+        return [*self._gone.values(), *executions.values()]
+
+    def is_gone(self, name: str) -> bool:
+        """Whether one of this name was forgotten."""
+        return any(row.name == name for row in self._gone.values())
+
+    def definition(self, revision: int, tables: Any) -> Any:
+        """Of the revision that an execution began with."""
+        if revision not in self._definitions:
+            self._definitions[revision] = orjson.loads(tables.revisions[revision].definition)
+        return self._definitions[revision]
+
+
+def _picture(row: ExecutionRow, tables: Any) -> tuple[Any, ...]:
+    return row, tuple(tables.history.get(row.id, {}).values())
+
+
+async def examine(world: World, row: ExecutionRow) -> None:
+    """The history is grammatical, and its fold is what the row says."""
+    tables, observer, record = world.disk.tables(), world.observer, world.record
+    if record.knows(row, tables):
+        return
+    folded = await observer.fold(row)
+    events = await observer.history(row.arn)
+    check_history(record.definition(row.revision, tables), events, row.status)
+    if row.status != "RUNNING":
+        _ended(row, folded)
+        assert not tables.timers.get(row.id), f"{row.arn} has ended and has timers"
+        assert not tables.tasks.get(row.id), f"{row.arn} has ended and has tasks"
+    record.answers[row.id] = [
+        orjson.loads(event["activitySucceededEventDetails"]["output"])["answer"]
+        for event in events
+        if event["type"] == "ActivitySucceeded"
+    ]
+    record.note(row, tables)
+
+
+async def between_lives(world: World, life: Life) -> None:
     """The rows are what the histories ask for; each history is grammatical and says what the row
     says; what the dead daemon had in memory was no more and no less than what is on disk."""
     observer = world.observer
-    differences = [line async for line in verify(world.disk, observer._door)]
+    differences = [line async for line in verify(world.disk.store, observer._door)]
     assert differences == [], differences
-    tables = world.disk._tables
+    tables = world.disk.tables()
     for row in list(tables.executions.values()):
-        folded = await observer.fold(row)
-        events = await observer.history(row.arn)
-        check_history(world.definitions[row.machine_arn.rpartition(":")[2]], events, row.status)
-        if row.status != "RUNNING":
-            _ended(row, folded)
-            assert not tables.timers.get(row.id), f"{row.arn} has ended and has timers"
-            assert not tables.tasks.get(row.id), f"{row.arn} has ended and has tasks"
-    for number, hot in daemon.engine._door._hot.items() if daemon is not None else ():
-        folded = await observer.fold(tables.executions[number])
-        assert hot.execution.dump() == folded.dump(), f"{hot.row.arn}: memory is not the disk"
+        await examine(world, row)
+    if life.ready.is_set():
+        for number, hot in life.core.engine._door._hot.items():
+            folded = await observer.fold(tables.executions[number])
+            assert hot.execution.dump() == folded.dump(), f"{hot.row.arn}: memory is not the disk"
+    assert world.wrong == [], world.wrong
+    assert world.cluster.wrong == [], world.cluster.wrong
 
 
 def _ended(row: ExecutionRow, folded: Any) -> None:
@@ -44,18 +120,21 @@ def _ended(row: ExecutionRow, folded: Any) -> None:
     assert output == row.output, row.arn
 
 
-async def in_the_end(world: World, daemon: Daemon) -> None:
+async def in_the_end(world: World) -> None:
     """Nothing is lost, nothing happened twice, nothing is left over."""
-    rows = list(world.disk._tables.executions.values())
+    tables = world.disk.tables()
+    rows = world.record.rows(tables.executions)
+    assert all(row.status != "RUNNING" for row in rows)
     _people_were_not_lied_to(world, rows)
     _messages(world, rows)
-    _notifications(world, rows)
-    await _answers(world, rows)
-    _nothing_is_left(world, daemon)
+    _notifications(world)
+    _answers(world, rows)
+    _nothing_is_left(world)
+    await _all_can_be_forgotten(world)
 
 
 def _people_were_not_lied_to(world: World, rows: list[ExecutionRow]) -> None:
-    said = [*world.workers.wrong, *world.callers.wrong]
+    said = [*world.workers.wrong, *world.callers.wrong, *world.wrong, *world.cluster.wrong]
     said += [line for sink in world.sinks.values() for line in sink.wrong]
     assert said == [], said
     inputs = {row.name: row.input for row in rows}
@@ -65,51 +144,64 @@ def _people_were_not_lied_to(world: World, rows: list[ExecutionRow]) -> None:
 
 def _messages(world: World, rows: list[ExecutionRow]) -> None:
     """Each was started once, or filtered, or parked with its reason."""
+    needed = _needed(world)
     orders = {f"order-{n}" for n, body in enumerate(world.orders) if body["kind"] == "order"}
-    hooks = {f"hook-{delivery}" for delivery in world.hooks}
-    calls = {name for _, name in world.calls}
+    must = {f"order-{n}" for n in needed} & orders
+    must |= {f"hook-{delivery}" for delivery in world.hooks}
+    must |= {name for _, name in world.calls}
     started = Counter(row.name for row in rows)
-    # What found the disk full too often was parked by the queue's own redrive policy.
-    parked_there = {f"order-{body.get('id')}" for body in world.queue.dead}
-    assert started == Counter([*(orders - (parked_there - set(started))), *hooks, *calls])
+    assert must <= set(started), f"lost: {must - set(started)}"
+    assert set(started) <= must | orders, f"out of nothing: {set(started) - must - orders}"
+    for name, times in started.items():
+        if times > 1:
+            world.trace.seen("retention: a name is free again")
+            assert world.record.is_gone(name), f"{name} was started {times} times"
     inputs = {row.name: orjson.loads(row.input) for row in rows}
-    parked = [letter.body for letter in world.disk._tables.letters.values() if letter.reason]
-    events = world.sinks[dead_letter_sink("topic")].events.values()
-    parked += [orjson.dumps(event["message"]).decode() for event in events if event["reason"]]
-    ours = [orjson.loads(body)["body"] for body in parked]
-    bodies = ours + world.queue.dead
+    ours = [orjson.loads(body)["body"] for body in _parked(world)]
     for number, body in enumerate(world.orders):
         match body["kind"]:
             case "order":
                 assert inputs.get(f"order-{number}", body) == body
             case "misfit":
-                assert body in bodies, f"{body} is lost"
+                assert number not in needed or body in ours, f"{body} is lost"
             case _:
                 assert body not in ours, f"{body} was to be filtered"
     assert all(body["kind"] == "misfit" for body in ours), f"parked without need: {ours}"
 
 
-def _notifications(world: World, rows: list[ExecutionRow]) -> None:
-    """Each sink was told of each of its statuses under one id, and the end says how it ended."""
-    for name, with_running in (("ends", False), ("all", True)):
-        told = Counter(
-            (event["detail"]["name"], event["detail"]["status"])
-            for event in world.sinks[name].events.values()
-        )
-        wanted = [(row.name, row.status) for row in rows]
-        wanted += [(row.name, "RUNNING") for row in rows] if with_running else []
-        assert told == Counter(wanted), (name, told, wanted)
+def _needed(world: World) -> set[int]:
+    """Orders of which a copy was there to be taken, and is nobody else's."""
+    # What found the disk full too often was parked by the queue's own redrive policy.
+    dead = [world.orders.index(body) for body in world.queue.dead]
+    needed = world.queued - set(dead)
+    for each in world.cluster.appended:
+        if not (each.lost or each.elsewhere):
+            needed.add(world.orders.index(each.body))
+    return needed
 
 
-async def _answers(world: World, rows: list[ExecutionRow]) -> None:
+def _parked(world: World) -> list[str]:
+    letters = world.disk.tables().letters.values()
+    parked = [letter.body for letter in letters if letter.reason]
+    events = world.sinks[dead_letter_sink("topic")].events.values()
+    return parked + [orjson.dumps(event["message"]).decode() for event in events if event["reason"]]
+
+
+def _notifications(world: World) -> None:
+    """Each that was ever promised was accepted, and says what the execution says."""
+    for name in ("ends", "all"):
+        promised = {row.id: row for row in world.promised.values() if row.sink == name}
+        told = world.sinks[name].events
+        assert set(told) == set(promised), (name, set(told) ^ set(promised))
+        for identity, event in told.items():
+            assert event == orjson.loads(promised[identity].body), identity
+    kept = [row for row in world.disk.tables().letters.values() if row.kind == "notification"]
+    assert kept == [], kept
+
+
+def _answers(world: World, rows: list[ExecutionRow]) -> None:
     """What a worker was told to be taken is in a history once; what was refused is in none."""
-    observer = world.observer
-    found: Counter[int] = Counter()
-    for row in rows:
-        for event in await observer.history(row.arn):
-            if event["type"] == "ActivitySucceeded":
-                output = event["activitySucceededEventDetails"]["output"]
-                found[orjson.loads(output)["answer"]] += 1
+    found = Counter(n for row in rows for n in world.record.answers[row.id])
     assert set(found) <= set(world.workers.answers), "an answer that nobody gave"
     for number, fate in world.workers.answers.items():
         count = found[number]
@@ -117,21 +209,38 @@ async def _answers(world: World, rows: list[ExecutionRow]) -> None:
         assert fits, f"answer {number} was {fate}, and is in the histories {count} times"
 
 
-def _nothing_is_left(world: World, daemon: Daemon) -> None:
+def _nothing_is_left(world: World) -> None:
     """Neither on disk nor in the memory of the last daemon."""
-    tables, engine = world.disk._tables, daemon.engine
-    assert [rows for rows in tables.timers.values() if rows] == []
-    assert [rows for rows in tables.tasks.values() if rows] == []
+    tables, core = world.disk.tables(), world.life.core
+    engine = core.engine
+    assert _all(tables.timers) == []
+    assert _all(tables.tasks) == []
     assert tables.notifications == {}
     assert engine._beats == {}
     assert engine._queues._homes == {}
     assert all(not queue.tasks for queue in engine._queues._queues.values())
     assert engine._queues.polls() == 0
     assert not engine._door._hot
+    assert engine._door._hot.bytes == 0
     assert not engine._door._entries
     # A heartbeat's timer may be moved while its task ends; it fires once more, at nothing.
     assert {kind for _, _, kind in engine._timers._armed} <= {"heartbeat"}
     assert engine._timers._firing == set()
-    assert {name: daemon.running.count(name) for name in daemon.triggers} == dict.fromkeys(
-        daemon.triggers, 0
-    )
+    names = world.life.state.config.settings.triggers
+    assert {name: core.running.count(name) for name in names} == dict.fromkeys(names, 0)
+
+
+def _all(tables: dict[int, dict[Any, Any]]) -> Iterable[Any]:
+    return [row for rows in tables.values() for row in rows.values()]
+
+
+async def _all_can_be_forgotten(world: World) -> None:
+    """When every keep is over, nothing is left of any execution."""
+    later = world.clock.latest + _HOUR_MS
+    await world.sweeping(later - round(world.file.text.keep * 1000) - _HOUR_MS)
+    while await world.disk.store.sweep(later, 3):
+        pass
+    tables = world.disk.tables()
+    left = [tables.executions, _all(tables.history), _all(tables.documents)]
+    assert not any(left), left
+    assert {row.machine_arn for row in tables.revisions.values()} <= set(tables.machines)

@@ -1,8 +1,7 @@
 """The far sides of sources and sinks: they outlive the daemon, and do what real ones do.
 
 A queue hands a message out again and again until it is deleted, in any order, sometimes twice at a
-time; a log is read from wherever its reader says; a receiver fails, hangs, refuses, or accepts and
-says that it did not.
+time; a receiver fails, hangs, refuses, or accepts and says that it did not.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -18,8 +16,7 @@ import trio
 
 from gateway.errors import Gone, Rejected, Unavailable
 from gateway.sinks.protocol import Notification, Outlet
-from gateway.sources.kafka_events import Batch, Partition
-from gateway.store.memory import MemoryStore
+from tests.simulation.disks import Disk
 from tests.simulation.trace import Trace
 
 Json = Any
@@ -50,6 +47,13 @@ class Queue:
         self._dice = dice
         self._trace = trace
 
+    def connect(self, *_: object) -> Queue:
+        """As ``SqsQueue``."""
+        return self
+
+    def close(self) -> None:
+        """The connections go."""
+
     def send(self, body: Json) -> None:
         """A message arrives."""
         identifier = f"m-{len(self.left) + len(self._deleted) + len(self.dead)}"
@@ -64,7 +68,9 @@ class Queue:
     async def _call(self) -> None:
         await trio.sleep(self._dice.choice((0, 0, 0.05)))
         if self._dice.random() < self.trouble:
+            self._trace.seen("SQS: a call fails")
             if self._dice.random() < 0.3:
+                self._trace.seen("SQS: a call hangs")
                 await trio.sleep(20)
             raise Unavailable("the queue is away")
 
@@ -78,13 +84,22 @@ class Queue:
         self._dice.shuffle(visible)
         if self.trouble and self._deleted and self._dice.random() < 0.2:
             visible.insert(0, self._dice.choice(self._deleted))
+            self._trace.seen("SQS: a deleted message comes again")
         taken = [each for each in visible[:most] if not self._is_spent(each)]
+        self._count(taken)
         for each in taken:
             each.receives += 1
             stays_visible = self.trouble and self._dice.random() < 0.1
             each.visible_at = 0 if stays_visible else now + self.visibility_seconds
         self._trace.say("queue", "hands out", [each.id for each in taken])
         return [{"MessageId": m.id, "ReceiptHandle": m.id, "Body": m.body} for m in taken]
+
+    def _count(self, taken: list[_Queued]) -> None:
+        if any(each.receives for each in taken):
+            self._trace.seen("SQS: a message comes again")
+        numbers = [int(each.id.removeprefix("m-")) for each in taken]
+        if numbers != sorted(numbers):
+            self._trace.seen("SQS: messages out of order")
 
     async def _long_poll(self) -> None:
         """Until a message arrives or is visible again, or the call is over."""
@@ -96,6 +111,7 @@ class Queue:
     def _is_spent(self, message: _Queued) -> bool:
         spent = self.redrives and message.receives >= self.MOST_RECEIVES and message.id in self.left
         if spent:
+            self._trace.seen("SQS: the queue parks a message itself")
             self.dead.append(orjson.loads(self.left.pop(message.id).body))
         return spent
 
@@ -110,6 +126,7 @@ class Queue:
             if identifier in self.left:
                 self._deleted.append(self.left.pop(identifier))
         if self._dice.random() < self.trouble:
+            self._trace.seen("SQS: the answer to a delete is lost")
             raise Unavailable("the connection broke")
         return again
 
@@ -121,50 +138,14 @@ class Queue:
                 message.visible_at = trio.current_time() + self.visibility_seconds
 
 
-class Log:
-    """Partitions of a topic, append-only."""
-
-    TOPIC, GROUP = "shop.orders", "stategate"
-
-    def __init__(self, partitions: int) -> None:
-        self.partitions: list[list[Json]] = [[] for _ in range(partitions)]
-        self.news = trio.Event()
-
-    def append(self, partition: int, body: Json) -> None:
-        """A record arrives."""
-        self.partitions[partition].append(body)
-        self.news.set()
-        self.news = trio.Event()
-
-    def read(self, partition: int, position: int, most: int) -> Batch | None:
-        """What stands at the position; None at the end."""
-        bodies = self.partitions[partition][position : position + most]
-        records = [self._record(partition, position + n, body) for n, body in enumerate(bodies)]
-        if not records:
-            return None
-        return Batch(Partition(self.TOPIC, partition), records, position + len(records))
-
-    def _record(self, partition: int, offset: int, body: Json) -> Any:
-        return SimpleNamespace(
-            topic=self.TOPIC,
-            partition=partition,
-            offset=offset,
-            timestamp=1_700_000_000_000 + offset,
-            timestamp_type=0,
-            key=None,
-            value=orjson.dumps(body),
-            headers=(),
-        )
-
-
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Receiver:
     """A sink's far side, and its adapter."""
 
     name: str
     dice: Random
     trace: Trace
-    disk: MemoryStore
+    disk: Disk
     trouble: float = 0.0
     type: str = "virtual"
     accepted: Counter[str] = field(default_factory=Counter)
@@ -178,29 +159,37 @@ class Receiver:
         self._look(notification)
         await trio.sleep(self.dice.choice((0, 0, 0.1)))
         fate = self.dice.random() if self.dice.random() < self.trouble else 1.0
+        if fate < 0.75:
+            self.trace.seen("sink: a call fails")
         if fate < 0.2:
+            self.trace.seen("sink: a call hangs")
             await trio.sleep(30)
             raise Unavailable("timeout")
         if fate < 0.6:
             raise Unavailable("503", self.dice.choice((None, 7.0)))
         if fate < 0.7:
+            self.trace.seen("sink: refuses for good")
             raise Rejected("400")
         if fate < 0.72:
+            self.trace.seen("sink: is gone")
             raise Gone("410")
         if fate < 0.75:
             raise RuntimeError("a bug of the adapter")
+        if self.accepted[notification.id]:
+            self.trace.seen("sink: a notification comes again")
         self.accepted[notification.id] += 1
         self.events.setdefault(notification.id, notification.event)
         self.trace.say(self.name, "accepts", notification.id)
         if self.events[notification.id] != notification.event:
             self.wrong.append(f"{notification.id} came with two contents")
         if fate < 1.0:
+            self.trace.seen("sink: an acknowledgement is lost")
             await trio.sleep(self.dice.choice((0, 30)))
             raise Unavailable("the acknowledgement was lost")
 
     def _look(self, notification: Notification) -> None:
         """The one before it has been accepted or is a letter; what is sent late has no order."""
-        rows = self.disk._tables.notifications
+        rows = self.disk.tables().notifications
         row = rows.get(notification.id)
         if row is None:
             self.wrong.append(f"{notification.id} is sent without a row")

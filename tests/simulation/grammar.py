@@ -74,6 +74,8 @@ class Line:
     children: list[Line] = field(default_factory=list)
     length: int = 0
     begun: int = 0
+    iteration: int = 0
+    """The event that said that its last iteration succeeded."""
 
     def __post_init__(self) -> None:
         self.targets = {self.program["StartAt"]}
@@ -141,6 +143,17 @@ def _nexts(state: Json) -> set[str]:
     return {target for target in nexts if target}
 
 
+def _inside(state: Json) -> Json:
+    """What a Map does with each item; older definitions have another word for it."""
+    return state["ItemProcessor"] if "ItemProcessor" in state else state["Iterator"]
+
+
+def _at_a_time(state: Json) -> int:
+    """Iterations of a Map that may be begun and not over; 40 where only the run itself knows."""
+    most = state.get("MaxConcurrency")
+    return most if isinstance(most, int) and most else 40
+
+
 class _Reader:
     def __init__(self, definition: Json) -> None:
         self.root = Line(definition, 0)
@@ -172,7 +185,7 @@ class _Reader:
         elif kind == "ExecutionSucceeded":
             fits = self.root.over == "done" and previous == self.root.last
         elif event["executionFailedEventDetails"].get("error") == "States.Runtime":
-            fits = any(previous in line.lasts() for line in self.root.lines())
+            fits = previous > 0 and any(previous in line.lasts() for line in self.root.lines())
         else:
             fits = self._has_failed(self.root) and previous == self.root.last
         self._must(fits, event, "does not follow")
@@ -195,7 +208,8 @@ class _Reader:
             ):
                 continue
             names = {"name": around.state, "index": line.index}
-            if details == names and (line.over == over or (over == "failed" and line.failed)):
+            ends = line.failed and line.over != over if over == "failed" else line.over == over
+            if details == names and ends:
                 self._close(line, over, around)
                 return
         self._must(False, event, "ends no iteration")
@@ -206,11 +220,17 @@ class _Reader:
         else:
             around.children.remove(line)
         if over != "aborted":
-            around.last = line.last
+            around.last, around.iteration = line.last, self._id
 
     def _go_on(self, kind: str, event: Json) -> None:
+        previous = event["previousEventId"]
         for line in self.root.lines():
-            if event["previousEventId"] in line.lasts() and self._take(line, kind, event):
+            if kind == "MapStateSucceeded" and previous == line.iteration and previous:
+                # AWS: it follows the end of the last iteration, and so does the exit.
+                if self._take(line, kind, event):
+                    line.last = previous
+                    return
+            elif previous in line.lasts() and self._take(line, kind, event):
                 return
         self._must(False, event, "follows nothing that it may follow")
 
@@ -297,10 +317,10 @@ class _Reader:
     def _begin_iteration(self, line: Line, event: Json) -> bool:
         state = line.definition
         names = {"name": line.state, "index": line.begun}
-        room = len(line.children) < (state.get("MaxConcurrency") or 40)
+        room = len(line.children) < _at_a_time(state)
         if event["mapIterationStartedEventDetails"] != names or not room:
             return False
-        line.children.append(Line(state["ItemProcessor"], self._id, line.begun, line))
+        line.children.append(Line(_inside(state), self._id, line.begun, line))
         line.begun, line.last = line.begun + 1, self._id
         return True
 

@@ -46,6 +46,14 @@ class Line:
         self._trace = trace
         self._engine: Engine | None = None
         self._nursery: trio.Nursery | None = None
+        self._in_work = 0
+        self._rest = trio.Event()
+
+    async def idle(self) -> None:
+        """Nothing is in work any more."""
+        while self._in_work:
+            self._rest = trio.Event()
+            await self._rest.wait()
 
     def open(self, engine: Engine, nursery: trio.Nursery) -> None:
         """The daemon serves."""
@@ -70,9 +78,13 @@ class Line:
         with trio.move_on_after(patience):
             await request.done.wait()
         request.gone = True
-        if not request.done.is_set() and self._dice.random() < 0.5:
-            request.scope.cancel()
-        if not request.done.is_set() or self._dice.random() < self.trouble:
+        if not request.done.is_set():
+            self._trace.seen("API: a caller gives up")
+            if self._dice.random() < 0.5:
+                request.scope.cancel()
+            raise Down
+        if self._dice.random() < self.trouble:
+            self._trace.seen("API: an answer is lost")
             raise Down
         if request.failure is not None:
             raise request.failure
@@ -81,17 +93,24 @@ class Line:
     async def _serve(
         self, engine: Engine, call: Callable[[Engine], Awaitable[Any]], request: _Request
     ) -> None:
+        self._in_work += 1
         try:
             with request.scope:
                 request.answer = await call(engine)
                 request.failure = None  # type: ignore[assignment]
+            await self._take_back(engine, request)
         except (ApiError, StoreFull, Unavailable) as failure:
             request.failure = failure
         finally:
             request.done.set()
+            self._in_work -= 1
+            self._rest.set()
+
+    async def _take_back(self, engine: Engine, request: _Request) -> None:
+        """As the API does for a poller that has gone."""
         task = request.answer
         if request.gone and getattr(task, "token", None):
-            # As the API does for a poller that has gone.
+            self._trace.seen("API: a task goes back, for its poller has gone")
             while True:
                 try:
                     await engine.return_task(task.token)
@@ -128,7 +147,7 @@ class Workers:
                 await trio.sleep(1 + self._dice.random())
                 continue
             if task is None:
-                await trio.sleep(5)
+                await trio.sleep(self._dice.choice((1, 5, 20)))
             else:
                 await self._take(task.token)
 
@@ -153,7 +172,8 @@ class Workers:
         fate = 1.0 if self.well else self._dice.random()
         await trio.sleep(0 if self.well else self._dice.choice((0, 0, 0.01, 2, 4.99, 10, 65)))
         if fate < 0.1:
-            return  # It has died.
+            self._trace.seen("worker: dies with its task")
+            return
         if fate < 0.25:
             del self._held[key]
             await self._ask(lambda engine: engine.return_task(token))
@@ -163,6 +183,7 @@ class Workers:
         else:
             await self._succeed(key, token)
             if fate < 0.5:
+                self._trace.seen("worker: answers twice")
                 await self._succeed(key, token)
 
     async def _succeed(self, key: tuple[int, int], token: str) -> None:
@@ -194,7 +215,7 @@ class Workers:
 
 
 class Callers:
-    """StartExecution, StopExecution, GetExecutionHistory."""
+    """StartExecution, StopExecution, DescribeExecution."""
 
     def __init__(self, line: Line, dice: Random) -> None:
         self.started: dict[str, str] = {}

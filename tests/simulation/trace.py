@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import trio
+
+from tests.simulation.coverage import KINDS
 
 WIDTH = 400
 KEPT = 4000
@@ -13,7 +17,14 @@ class Trace:
     """Events of one run."""
 
     def __init__(self) -> None:
+        self.kinds: Counter[str] = Counter()
+        """How often what happened; ``coverage.py`` has the list."""
         self._events: list[tuple[float, str, tuple[object, ...]]] = []
+
+    def seen(self, kind: str) -> None:
+        """Something of this kind has happened, which is one of those that have to."""
+        assert kind in KINDS, kind
+        self.kinds[kind] += 1
 
     def say(self, who: str, *what: object) -> None:
         """Somebody did something, now."""

@@ -1,0 +1,82 @@
+"""What has to happen in this world, so that the seeds are known to try it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+ENOUGH = 600
+"""Seeds after which everything has happened; the rarest kind comes in one of sixty or so."""
+KINDS = (
+    "API: a caller gives up",
+    "API: a task goes back, for its poller has gone",
+    "API: an answer is lost",
+    "SQS: a call fails",
+    "SQS: a call hangs",
+    "SQS: a deleted message comes again",
+    "SQS: a message comes again",
+    "SQS: messages out of order",
+    "SQS: the answer to a delete is lost",
+    "SQS: the queue parks a message itself",
+    "an execution leaves the memory",
+    "an orderly stop",
+    "death before a chore",
+    "death behind a commit",
+    "death within a commit",
+    "kafka call fails",
+    "kafka call is slow",
+    "kafka: a commit is fenced",
+    "kafka: a dead member is waited for",
+    "kafka: a log expires",
+    "kafka: a log is made anew",
+    "kafka: a rebalance",
+    "kafka: a record comes again",
+    "kafka: a record is taken elsewhere",
+    "kafka: another member",
+    "kafka: fenced",
+    "kafka: out of range",
+    "kafka: the membership fails",
+    "reload: an execution goes on with its old definition",
+    "reload: other revisions",
+    "reload: other sinks",
+    "reload: other sources",
+    "reload: other workers",
+    "reload: refused",
+    "reload: taken",
+    "retention: a name is free again",
+    "retention: an execution is forgotten",
+    "retention: one that has ended stays",
+    "retention: one that still has to be told of stays",
+    "sink: a call fails",
+    "sink: a call hangs",
+    "sink: a notification comes again",
+    "sink: an acknowledgement is lost",
+    "sink: is gone",
+    "sink: refuses for good",
+    "store: a chore finds the disk full",
+    "store: a commit is slow",
+    "store: a read is slow",
+    "store: memory",
+    "store: sqlite",
+    "store: the disk is full",
+    "store: units share a batch",
+    "the clock jumps ahead",
+    "the clock jumps back",
+    "the daemon does not come up",
+    "the disk fails",
+    "the power is cut",
+    "webhook: sent again",
+    "worker: answers twice",
+    "worker: dies with its task",
+)
+
+
+def table(kinds: Counter[str], seeds: int) -> str:
+    """How often what happened, and how often in a seed."""
+    width = max(map(len, KINDS))
+    lines = [f"{kind:{width}} {kinds[kind]:9} {kinds[kind] / seeds:9.2f}" for kind in KINDS]
+    return "\n".join([f"{'what happened':{width}} {'times':>9} {'a seed':>9}", *lines])
+
+
+def missing(kinds: Counter[str]) -> list[str]:
+    """What never happened."""
+    return [kind for kind in KINDS if not kinds[kind]]
