@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check bench simulate clean
+.PHONY: install demo test check bench simulate kill clean
 
 install: .venv/.installed
 
@@ -31,6 +31,9 @@ bench: install
 
 simulate: install
 	$(BIN)/python -m tests.simulation --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+
+kill: install
+	$(BIN)/python -m tests.kills --seconds $(or $(SECONDS),120) $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import uuid4
 
@@ -176,8 +176,11 @@ class Refused(Exception):
 class Sqs(Service):
     """The operations, each from its JSON document to the answer's."""
 
-    def __init__(self, visibility_seconds: float) -> None:
+    def __init__(
+        self, visibility_seconds: float, heard: Callable[[str, str], None] | None = None
+    ) -> None:
         self.visibility_seconds = visibility_seconds
+        self._heard = heard
         self.queues: dict[str, Queue] = {}
         self._lock = threading.Lock()
         self._operations = {
@@ -263,6 +266,8 @@ class Sqs(Service):
     def _send(self, asked: dict[str, Any]) -> dict[str, Any]:
         message = Message(asked["MessageBody"], asked.get("MessageAttributes"))
         self._queue(asked).send([message])
+        if self._heard is not None:
+            self._heard(asked["QueueUrl"].rpartition("/")[2], message.body)
         return {"MessageId": message.id, "MD5OfMessageBody": message.md5}
 
     def _send_batch(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -312,8 +317,14 @@ def _failed(entry: dict[str, Any], code: str, *, sender: bool) -> dict[str, Any]
 class SqsStandIn(StandIn):
     """The service on a port, and its queues as the test sees them."""
 
-    def __init__(self, port: int = 0, visibility_seconds: float = 30) -> None:
-        self.sqs = Sqs(visibility_seconds)
+    def __init__(
+        self,
+        port: int = 0,
+        visibility_seconds: float = 30,
+        heard: Callable[[str, str], None] | None = None,
+    ) -> None:
+        """``heard`` is told queue and body of each SendMessage, in the order of their coming."""
+        self.sqs = Sqs(visibility_seconds, heard)
         super().__init__(self.sqs, port)
 
     def start(self) -> None:
