@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check bench simulate soak faults clean
+.PHONY: install demo test check bench simulate soak faults kill clean
 
 install: .venv/.installed
 
@@ -38,6 +38,10 @@ soak: install
 # Every file call of the daemon fails once in each way (hours), and the power goes a thousand times.
 faults: install
 	FAULTS=$(or $(FAULTS),every) POWER_CUTS=$(or $(POWER_CUTS),1000) $(BIN)/pytest -q tests/faults
+
+# SIGKILL at random under full load, for each source and sink.
+kill: install
+	$(BIN)/python -m tests.kills --seconds $(or $(SECONDS),120) $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -70,7 +70,16 @@ class DaemonProcess:
                 command, stdout=log, stderr=log, env=self._environment, start_new_session=True
             )
         if wait:
-            until(self._ready, READY_SECONDS, f"/healthz answers 200\n{self.tail()}")
+            self.wait_until_ready()
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a process."""
+        return self._process is not None and self._process.poll() is None
+
+    def wait_until_ready(self) -> None:
+        """Until it takes what comes."""
+        until(self._ready, READY_SECONDS, f"/healthz answers 200\n{self.tail()}")
 
     def _ready(self) -> bool:
         assert self._process is not None
