@@ -77,6 +77,8 @@ def _text(value: bytes | None) -> tuple[str | None, bool]:
 
 def _headers(headers: Sequence[tuple[str, bytes | None]]) -> tuple[dict[str, Json], list[str]]:
     """The values by name, and the names of which a value is base64."""
+    if not headers:
+        return {}, []
     values: dict[str, list[str | None]] = {}
     binary: list[str] = []
     for name, raw in headers:

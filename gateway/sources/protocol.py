@@ -9,8 +9,9 @@ or filters.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import structlog
 
@@ -23,8 +24,7 @@ Json: TypeAlias = Any
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One event as it came in. ``document()`` is what filter, name and input look at."""
 
     id: str
@@ -37,14 +37,13 @@ class Message:
     """The message's own coordinates: with the trigger's name before it, the execution's name."""
     coordinates: str
     """The same for people: ``queue orders, message 3f2…``."""
-    members: Mapping[str, Json] = field(default_factory=dict)
+    members: Mapping[str, Json] = MappingProxyType({})
     """What this kind of source adds: headers, attributes, offset …"""
     trace: str | None = None
     """W3C traceparent, where the message carried one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """An execution has the message's name: a new one, or (``duplicate``) the one that had it."""
 
     arn: str

@@ -6,7 +6,8 @@ taken, all in one unit with the source's positions. Receiving and acknowledging 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 import structlog
 import trio
@@ -24,6 +25,8 @@ from gateway.triggers.running import Running
 _BUG = "a bug: the message cannot be taken"
 _PAUSE_SECONDS = 1.0
 """After the engine could take nothing and did not say for how long."""
+_MESSAGES_BETWEEN_TURNS = 100
+"""Of a large batch; then others have their turn."""
 
 
 class Trigger:
@@ -104,7 +107,7 @@ class Trigger:
     async def _deliver(
         self, messages: Sequence[Message], positions: Sequence[PositionRow], *, keep: bool
     ) -> list[Outcome]:
-        verdicts = [self._judge(message) for message in messages]
+        verdicts = await self._judge_all(messages)
         try:
             return await self._settle(messages, verdicts, positions, keep=keep)
         except Unavailable:
@@ -116,21 +119,29 @@ class Trigger:
             self._log.exception("a bug: each message is tried by itself", messages=coordinates)
         # They are judged once more, for the machine may have gone meanwhile.
         outcomes = [
-            await self._settle_alone(message, self._judge(message), keep=keep)
-            for message in messages
+            await self._settle_alone(message, verdict, keep=keep)
+            for message, verdict in zip(messages, await self._judge_all(messages), strict=True)
         ]
         await self._engine.start([], positions=positions)
         return outcomes
 
+    async def _judge_all(self, messages: Sequence[Message]) -> list[Verdict]:
+        verdicts: list[Verdict] = []
+        for message in messages:
+            verdicts.append(self._judge(message))
+            if len(verdicts) % _MESSAGES_BETWEEN_TURNS == 0:
+                await trio.lowlevel.checkpoint()
+        if self._machine_takes_starts():
+            return verdicts
+        gone = Unfit(f"the machine {self._machine} is gone")
+        return [gone if isinstance(verdict, Accepted) else verdict for verdict in verdicts]
+
     def _judge(self, message: Message) -> Verdict:
         try:
-            verdict = self._mapping.judge(message)
+            return self._mapping.judge(message)
         except Exception as bug:
             self._log.exception(_BUG, message=message.coordinates)
             return _bug(bug)
-        if isinstance(verdict, Accepted) and not self._machine_takes_starts():
-            return Unfit(f"the machine {self._machine} is gone")
-        return verdict
 
     def _machine_takes_starts(self) -> bool:
         catalog = self._engine.catalog
@@ -156,13 +167,14 @@ class Trigger:
         keep: bool,
     ) -> list[Outcome]:
         """Make the verdicts durable as one unit."""
+        machine = self._engine.catalog.machine_arn(self._machine)
         starts: list[StartRequest] = []
         rows: list[Upsert] = []
         outcomes: list[Outcome | None] = []
         for message, verdict in zip(messages, verdicts, strict=True):
             match verdict:
-                case Accepted():
-                    starts.append(self._request(message, verdict))
+                case Accepted(name, made):
+                    starts.append(StartRequest(machine, name, made, self.name, message.trace))
                     outcomes.append(None)
                 case Unwanted():
                     outcomes.append(Filtered())
@@ -174,10 +186,6 @@ class Trigger:
         settled = [outcome or _started(next(results)) for outcome in outcomes]
         self._count(settled)
         return settled
-
-    def _request(self, message: Message, accepted: Accepted) -> StartRequest:
-        machine = self._engine.catalog.machine_arn(self._machine)
-        return StartRequest(machine, accepted.name, accepted.input, self.name, message.trace)
 
     def _letter(self, message: Message, reason: str) -> list[Upsert]:
         self._log.warning("kept as a letter", message=message.coordinates, reason=reason)
@@ -202,16 +210,19 @@ class Trigger:
         return results
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:
-        for outcome in outcomes:
-            match outcome:
-                case Started(duplicate=False):
-                    self._metrics.started(self.name)
-                case Started():
-                    self._metrics.duplicate(self.name)
-                case Filtered():
-                    self._metrics.filtered(self.name)
-                case Refused():
-                    self._metrics.letter(self.name)
+        for count, number in Counter(map(self._counter, outcomes)).items():
+            count(self.name, number)
+
+    def _counter(self, outcome: Outcome) -> Callable[[str, int], None]:
+        match outcome:
+            case Started(duplicate=False):
+                return self._metrics.started
+            case Started():
+                return self._metrics.duplicate
+            case Filtered():
+                return self._metrics.filtered
+            case Refused():
+                return self._metrics.letter
 
 
 def _letter_id(rows: Sequence[Upsert]) -> str | None:
