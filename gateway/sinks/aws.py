@@ -49,6 +49,9 @@ class AwsClient:
             raise _judge(failure.response) from None
         except (BotoCoreError, ResponseParserError) as failure:
             raise Unavailable(f"{type(failure).__name__}: {failure}") from None
+        except KeyError as failure:
+            # How botocore fails at XML that is not of this operation.
+            raise Unavailable(f"the answer has no {failure}: that was not AWS") from None
         if "MessageId" not in answer:
             # botocore takes any body of a 200 for an answer, also a proxy's page.
             raise Unavailable("answered without a MessageId: that was not AWS, or not all of it")
