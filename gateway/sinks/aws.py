@@ -38,16 +38,24 @@ class AwsClient:
         ``fallback_region`` counts where neither settings nor environment name a region.
         Raises Unavailable and Rejected."""
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         try:
             with self._lock:
                 if self._client is None:
                     self._client = self._build(fallback_region)
-            return getattr(self._client, operation)(**arguments)
+            answer = getattr(self._client, operation)(**arguments)
         except ClientError as failure:
             raise _judge(failure.response) from None
-        except BotoCoreError as failure:
+        except (BotoCoreError, ResponseParserError) as failure:
             raise Unavailable(f"{type(failure).__name__}: {failure}") from None
+        except KeyError as failure:
+            # How botocore fails at XML that is not of this operation.
+            raise Unavailable(f"the answer has no {failure}: that was not AWS") from None
+        if "MessageId" not in answer:
+            # botocore takes any body of a 200 for an answer, also a proxy's page.
+            raise Unavailable("answered without a MessageId: that was not AWS, or not all of it")
+        return answer
 
     def _build(self, fallback_region: str) -> Any:
         import boto3

@@ -105,6 +105,7 @@ class SqsQueue:
 
     def _call_blocking(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         try:
             if self._client is None:
@@ -113,7 +114,7 @@ class SqsQueue:
             return call(**arguments)
         except ClientError as error:
             raise _unavailable(error.response.get("Error", {}).get("Code", ""), error) from None
-        except BotoCoreError as error:
+        except (BotoCoreError, ResponseParserError) as error:
             raise _unavailable(type(error).__name__, error) from None
 
     def _build(self) -> Any:
@@ -123,7 +124,7 @@ class SqsQueue:
 
         session = boto3.Session()
         region = self._source.region or _region(self._source.queue_url) or session.region_name
-        return session.client(
+        client = session.client(
             "sqs",
             region_name=region or self._intake.region,
             endpoint_url=self._source.endpoint_url,
@@ -134,6 +135,18 @@ class SqsQueue:
                 retries={"total_max_attempts": 1},
             ),
         )
+        client.meta.events.register("after-call.sqs", _check_document)
+        return client
+
+
+def _check_document(http_response: Any, **_: Any) -> None:
+    """botocore takes any body of a 200, a proxy's page or half an answer, for an empty answer: a
+    receive that finds nothing, and at once. Raises Unavailable."""
+    if http_response.status_code == 200:
+        try:
+            orjson.loads(http_response.content or b"{}")
+        except orjson.JSONDecodeError:
+            raise Unavailable("the answer is no JSON: that was not SQS, or not all of it") from None
 
 
 def _entries(records: Sequence[Record], **more: Any) -> list[dict[str, Any]]:

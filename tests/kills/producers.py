@@ -20,7 +20,7 @@ BROKEN = 0.01
 """Share of the messages that name no execution: a letter each."""
 TWICE = 0.1
 PORTION = 50
-_SENDERS = 4
+_SENDERS = 16
 
 
 class Messages:

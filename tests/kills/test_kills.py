@@ -18,7 +18,7 @@ SECONDS = 12.0
 def play(plan: Plan) -> None:
     """A fresh seed; the failure names it."""
     figures = Run(replace(plan, seed=secrets.randbelow(1_000_000))).play()
-    assert figures.executions > 500
+    assert figures.executions > 100
     assert figures.kills.total() >= 3
 
 
