@@ -29,12 +29,14 @@ class Record:
         self._seen: dict[int, tuple[Any, ...]] = {}
         self._rows: dict[int, ExecutionRow] = {}
         """Executions that were on the disk when something was last forgotten."""
+        self._telling: set[int] = set()
         self._gone: dict[int, ExecutionRow] = {}
         self._definitions: dict[int, Any] = {}
 
     def unseen(self, tables: Any, before: int) -> list[ExecutionRow]:
         """Those that ended before then and have not been looked at as they are."""
         self._rows = dict(tables.executions)
+        self._telling = {row.execution for row in tables.notifications.values()}
         ended = (row for row in self._rows.values() if row.stop_at is not None)
         return [row for row in ended if row.stop_at < before and not self.knows(row, tables)]
 
@@ -53,8 +55,8 @@ class Record:
         return gone
 
     def was_over(self, row: ExecutionRow) -> bool:
-        """Whether it had ended already when ``unseen`` was asked."""
-        return self._rows.get(row.id) == row
+        """Whether it had ended, and all had heard of it, when ``unseen`` was asked."""
+        return self._rows.get(row.id) == row and row.id not in self._telling
 
     def rows(self, executions: dict[int, ExecutionRow]) -> list[ExecutionRow]:
         """All executions that there ever were."""
