@@ -73,6 +73,7 @@ def _only_these_dice(world: World) -> Iterator[None]:
         "trio._core._run._r": random.Random(dice.random()),
         "gateway.engine.door.advance": partial(advance, budget=dice.choice((3, 200))),
         "gateway.engine.door.UNIT_RECORDS": dice.choice((8, 1000)),
+        "gateway.daemon.disk._LOOK_SECONDS": 20.0,
         "gateway.daemon.retention.EVERY_SECONDS": dice.choice((5.0, 60.0)),
         "gateway.engine.timers.WINDOW_ROWS": dice.choice((4, 10_000)),
         "gateway.sources.kafka_group.KafkaLoop": island.IslandLoop,
