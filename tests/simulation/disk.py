@@ -79,6 +79,7 @@ class Connection:
         self._writing: list[_Waiting] = []
         self._gathered = trio.Event()
         self._full = False
+        self._since = 0.0
         self._tell_full: Callable[[bool], None] = lambda full: None
 
     @asynccontextmanager
@@ -164,8 +165,8 @@ class Connection:
             await trio.sleep_forever()
 
     def under_way_seconds(self) -> float:
-        """This disk is slow, but it answers."""
-        return 0.0
+        """How long the transaction under way has lasted."""
+        return trio.current_time() - self._since if self._writing else 0.0
 
     async def commit(self, unit: Unit) -> None:
         """Return when the writer has written it."""
@@ -188,6 +189,7 @@ class Connection:
                 self._trace.seen("store: a commit is slow")
                 await trio.sleep(self._dice.choice((0.001, 0.1, 1.5)))
             self._writing, self._queue = self._queue, []
+            self._since = trio.current_time()
             if self._dies():
                 self._die_writing()
                 return
