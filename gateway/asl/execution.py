@@ -287,6 +287,8 @@ class Execution:
         parent.join.results[frame.index] = frame.data
         parent.join.children.discard(frame.id)
         self.previous_event_id = parent.last_event = frame.last_event
+        if isinstance(record, r.MapIterationSucceeded):
+            parent.join.ended_event = self.event_id
         self._settle(parent)
         self._note_iteration(frame, parent)
 
@@ -310,8 +312,12 @@ class Execution:
         return self.frames[frame.parent]
 
     def _join_succeeded(self, record: r.ParallelSucceeded | r.MapSucceeded, _at: int) -> None:
-        # AWS: the exit that follows points to the same event as this one.
-        self.previous_event_id = self.frames[record.frame].last_event
+        # AWS: this and the exit that follows point to the last iteration's success, while the next
+        # iteration pointed to the last event inside it.
+        frame = self.frames[record.frame]
+        if frame.join is not None and frame.join.ended_event:
+            frame.last_event = frame.join.ended_event
+        self.previous_event_id = frame.last_event
 
     def _join_failed(self, record: r.ParallelFailed | r.MapFailed, _at: int) -> None:
         frame = self.frames[record.frame]

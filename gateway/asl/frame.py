@@ -46,7 +46,7 @@ class Task(NamedTuple):
 class Join:
     """What a Parallel or Map knows of its branches or iterations."""
 
-    __slots__ = ("children", "concurrency", "items", "results", "started")
+    __slots__ = ("children", "concurrency", "ended_event", "items", "results", "started")
 
     def __init__(self, length: int, items: Json = None, concurrency: int = 0) -> None:
         self.items = items
@@ -54,6 +54,8 @@ class Join:
         self.results: list[Json] = [None] * length
         self.started = 0
         """How many have been started; also the index of the next one."""
+        self.ended_event = 0
+        """Id of the MapIterationSucceeded that came last; 0 before the first, and for a Parallel."""
         self.children: set[int] = set()
         """Frames that have not ended."""
 

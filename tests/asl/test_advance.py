@@ -124,6 +124,29 @@ def test_a_failing_branch_gives_up_its_siblings():
     assert driver.execution.effects == {}
 
 
+@pytest.mark.parametrize("given", [[], [1], [1, 2]])
+def test_a_map_follows_the_success_of_its_last_iteration(given):
+    """AWS: so do MapStateSucceeded and MapStateExited, while the next iteration follows the last
+    event inside the one before it; a Map of nothing follows its start."""
+    state = {"Type": "Map", "MaxConcurrency": 1, "ItemProcessor": machine(P=END), "End": True}
+    driver = Driver(machine(M=state), given)
+    driver.run()
+    events = driver.events()
+    by_id = {event["id"]: event for event in events}
+    follows = [
+        (event["type"], by_id[event["previousEventId"]]["type"])
+        for event in events
+        if event["type"] in {"MapIterationStarted", "MapStateSucceeded", "MapStateExited"}
+    ]
+    last = "MapIterationSucceeded" if given else "MapStateStarted"
+    inside = ["MapStateStarted", "PassStateExited"]
+    assert follows == [
+        *(("MapIterationStarted", before) for before in inside[: len(given)]),
+        ("MapStateSucceeded", last),
+        ("MapStateExited", last),
+    ]
+
+
 def test_a_map_runs_at_most_its_concurrency():
     """MaxConcurrency 2 over five items: never more than two tasks are open."""
     state = {"Type": "Map", "MaxConcurrency": 2, "ItemProcessor": machine(T=TASK), "End": True}

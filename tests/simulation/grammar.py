@@ -225,9 +225,9 @@ class _Reader:
     def _go_on(self, kind: str, event: Json) -> None:
         previous = event["previousEventId"]
         for line in self.root.lines():
-            if kind == "MapStateSucceeded" and previous == line.iteration and previous:
+            if kind == "MapStateSucceeded" and line.iteration:
                 # AWS: it follows the end of the last iteration, and so does the exit.
-                if self._take(line, kind, event):
+                if previous == line.iteration and self._take(line, kind, event):
                     line.last = previous
                     return
             elif previous in line.lasts() and self._take(line, kind, event):
