@@ -55,7 +55,7 @@ class Join:
         self.started = 0
         """How many have been started; also the index of the next one."""
         self.ended_event = 0
-        """Id of the MapIterationSucceeded that came last; 0 before the first, and for a Parallel."""
+        """Id of the last MapIterationSucceeded; 0 before the first, and for a Parallel."""
         self.children: set[int] = set()
         """Frames that have not ended."""
 

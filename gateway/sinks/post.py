@@ -15,6 +15,7 @@ import httpcore
 import trio
 
 from gateway.errors import Unavailable
+from gateway.sinks.attentive import Attentive, AttentiveStream
 from gateway.sinks.guard import PublicOnly
 
 _MAX_CONNECTIONS = 200
@@ -63,6 +64,7 @@ class PostClient:
             with trio.move_on_after(timeout_seconds):
                 stream = pool.stream("POST", url, headers=list(headers.items()), content=body)
                 async with stream as response:
+                    _check_heard(response)
                     answer = _answer(response)
                     await _drain(response)
         except httpcore.LocalProtocolError:
@@ -81,7 +83,7 @@ async def open_post_client() -> AsyncIterator[PostClient]:
     import httpx
 
     trust = httpx.create_ssl_context()
-    direct = httpcore.TrioBackend()
+    direct = Attentive(httpcore.TrioBackend())
 
     def pool(backend: httpcore.AsyncNetworkBackend) -> httpcore.AsyncConnectionPool:
         return httpcore.AsyncConnectionPool(
@@ -93,6 +95,13 @@ async def open_post_client() -> AsyncIterator[PostClient]:
 
     async with pool(PublicOnly(direct)) as guarded, pool(direct) as unguarded:
         yield PostClient(guarded, unguarded)
+
+
+def _check_heard(response: httpcore.Response) -> None:
+    # Raised before the rest is read, so that the connection is closed and not used again.
+    stream = response.extensions.get("network_stream")
+    if isinstance(stream, AttentiveStream) and not stream.heard:
+        raise Unavailable("the answer came before the request: the receiver answers twice")
 
 
 def _answer(response: httpcore.Response) -> Answer:

@@ -23,6 +23,7 @@ _AILMENTS: dict[str, list[tuple[float, Fault | Refusal]]] = {
     "webhook": [
         (0.01, Fault.RESET),
         (0.01, Fault.LOST),
+        (0.01, Fault.DOUBLED),
         (0.01, Refusal("no", 500)),
         (0.002, Fault.HANG),
         (0.002, Fault.LATE),

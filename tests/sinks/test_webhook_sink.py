@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email.utils import formatdate
+from functools import partial
 
 import pytest
 import trio
@@ -239,3 +240,31 @@ def test_secrets_do_not_show():
     }
     shown = repr(WebhookSink.model_validate(settings))
     assert not [secret for secret in (OLD, "s3cret", "T0PATH") if secret in shown]
+
+
+async def test_an_answer_to_nothing_accepts_nothing(nursery):
+    """Where a receiver answers twice, its second answer is not the next notification's: that one is
+    sent again, over another connection, until the receiver has taken it."""
+    taken: list[str] = []
+
+    async def answer(stream: trio.SocketStream) -> None:
+        """Answer the first request of a connection twice, and no other."""
+        request = b""
+        while not request.endswith(b"}"):
+            request += await stream.receive_some()
+        taken.append(request.partition(b"webhook-id: ")[2].split(b"\r\n")[0].decode())
+        await stream.send_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n" * 2)
+        await trio.sleep_forever()
+
+    serve = partial(trio.serve_tcp, answer, 0, host="127.0.0.1")
+    [listener] = await nursery.start(serve)
+    url = f"http://127.0.0.1:{listener.socket.getsockname()[1]}/"
+    sink = WebhookSink.model_validate({"type": "webhook", "url": url, "allow_private": True})
+    async with open_post_client() as http:
+        outlet = make_outlet(http)
+        await sink.send(make_notification(id="n-1"), outlet)
+        with pytest.raises(Unavailable, match="answers twice"):
+            await sink.send(make_notification(id="n-2"), outlet)
+        await sink.send(make_notification(id="n-2"), outlet)
+    assert taken == ["n-1", "n-2"]
+    nursery.cancel_scope.cancel()
