@@ -9,7 +9,7 @@ who asks.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -85,6 +85,7 @@ class Door:
         self._committed = committed
         self._announce = announce
         self._hot = HotExecutions()
+        self._seeds = _seeds()
         self._entries: dict[int, _Entry] = {}
         self._log = structlog.get_logger("engine")
 
@@ -164,7 +165,7 @@ class Door:
     def step(self, hot: Hot, stimulus: Stimulus, changes: list[Change]) -> bool:
         """Advance once and add what follows to ``changes``; whether the stimulus counted."""
         at = _timeout_of(hot.execution, stimulus) or self._now()
-        step = advance(hot.machine, hot.execution, stimulus, at, os.urandom(16))
+        step = advance(hot.machine, hot.execution, stimulus, at, next(self._seeds))
         if step.bug is not None:
             said = "a bug: the execution fails with States.Runtime"
             self._log.error(said, execution=hot.row.arn, stimulus=stimulus, exc_info=step.bug)
@@ -271,6 +272,15 @@ def _timeout_of(execution: Execution, stimulus: Stimulus) -> int | None:
             return timer.due if isinstance(timer, Timer) else None
         case _:
             return None
+
+
+def _seeds() -> Iterator[bytes]:
+    """What the dice of each step come from: 16 bytes of the operating system, fetched by the
+    hundred, since each call of it lets another thread take Python's lock."""
+    while True:
+        fetched = os.urandom(16 * 256)
+        for place in range(0, len(fetched), 16):
+            yield fetched[place : place + 16]
 
 
 _END_MEMBERS: Final = ("status", "stop_at", "output", "error", "cause")
