@@ -6,14 +6,19 @@ process (or threads without the interpreter's lock) of its own.
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from confluent_kafka import Producer
 
@@ -41,6 +46,48 @@ def kafka(folder: Path, messages: int = 40_000) -> list[Line]:
     )
     drained = drain(folder / "kafka", source, messages)
     return drained.lines("W1 through Kafka, 4 partitions")
+
+
+def sqs(folder: Path, messages: int = 20_000) -> list[Line]:
+    """A queue of the stand-in, a process of its own that keeps its connections."""
+    with _sqs_stand_in() as url:
+        queue = f"{url}/123456789012/orders"
+        _send(url, queue, _bodies(messages))
+        source = f"type: sqs, queue_url: {queue}, endpoint_url: {url}"
+        environment = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
+        drained = drain(folder / "sqs", source, messages, environment)
+    return drained.lines("W1 through SQS")
+
+
+@contextmanager
+def _sqs_stand_in() -> Iterator[str]:
+    command = [sys.executable, "-m", "tests.stand_ins.sqs", "--visibility", "120"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _send(url: str, queue: str, bodies: Iterator[bytes]) -> None:
+    """Ten at a time, as SQS takes them."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
+    headers = {
+        "Content-Type": "application/x-amz-json-1.0",
+        "X-Amz-Target": "AmazonSQS.SendMessageBatch",
+    }
+    while ten := list(islice(bodies, 10)):
+        entries = [{"Id": str(n), "MessageBody": body.decode()} for n, body in enumerate(ten)]
+        connection.request(
+            "POST", "/", json.dumps({"QueueUrl": queue, "Entries": entries}), headers
+        )
+        answer = connection.getresponse()
+        if json.loads(answer.read()).get("Failed") or answer.status != 200:
+            raise RuntimeError(f"the stand-in has not taken ten messages: {answer.status}")
+    connection.close()
 
 
 def _bodies(messages: int) -> Iterator[bytes]:
