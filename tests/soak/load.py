@@ -90,7 +90,7 @@ class Load:
 
     def _start_work(self, client: Connection) -> None:
         """One in three is retried, one in nine fails in the end."""
-        fail_until = random.choice((0, 0, 0, 0, 0, 0, 1, 2, 3))
+        fail_until = random.choice((0, 0, 0, 0, 0, 0, 1, 2, 99))
         status = "FAILED" if fail_until > 2 else "SUCCEEDED"
         self._started(client, "work", {"fail_until": fail_until}, status)
 

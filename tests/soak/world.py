@@ -57,8 +57,12 @@ _TASK = {
         "fail_until.$": "$.fail_until",
         "retries.$": "$$.State.RetryCount",
     },
-    "HeartbeatSeconds": 60,
-    "Retry": [{"ErrorEquals": ["Moody"], "IntervalSeconds": 1, "MaxAttempts": 2}],
+    # Nobody answers for a task whose poller hung up in the very moment of the hand-out.
+    "HeartbeatSeconds": 10,
+    "Retry": [
+        {"ErrorEquals": ["Moody"], "IntervalSeconds": 1, "MaxAttempts": 2},
+        {"ErrorEquals": ["States.Timeout"], "IntervalSeconds": 1, "MaxAttempts": 10},
+    ],
     "End": True,
 }
 MACHINES = {
