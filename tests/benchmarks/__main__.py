@@ -6,13 +6,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import core, history, parked, served
+from tests.benchmarks import core, history, intake, parked, served
 from tests.benchmarks.report import show
 
 MEASURES = {
     "language": lambda _: core.language(),
     "durable": core.durable,
     "chain": served.chain,
+    "kafka": intake.kafka,
+    "sqs": intake.sqs,
     "map": served.big_map,
     "activity": served.activity,
     "history": history.history,
