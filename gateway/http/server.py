@@ -46,6 +46,8 @@ class HttpServer:
         self._service = Service(app, self._limits, log, DateHeader())
         self._connections: set[Connection] = set()
         self._room = trio.Semaphore(self._limits.connections_max)
+        self._crowded = False
+        """Whether the process or the machine had no room for a connection when last asked."""
 
     async def serve(
         self,
@@ -74,25 +76,37 @@ class HttpServer:
                 connections.cancel_scope.deadline = trio.current_time() + grace_seconds
 
     async def _accept(self, listener: socket.socket, connections: trio.Nursery) -> None:
+        """All that wait are accepted in one turn: where many are served a turn is long, and one
+        newcomer for each would keep a monitor waiting behind the crowd."""
         while True:
             await self._room.acquire()
-            accepted = await self._accepted(listener)
-            if accepted is None:
-                self._room.release()
-            else:
+            await trio.lowlevel.wait_readable(listener)
+            while (accepted := self._accepted(listener)) is not None:
                 connections.start_soon(self._run, *accepted)
+                try:
+                    self._room.acquire_nowait()
+                except trio.WouldBlock:
+                    break
+            else:
+                self._room.release()
+                await self._pause()
 
-    async def _accepted(self, listener: socket.socket) -> tuple[socket.socket, Address] | None:
-        """The next connection; None where it was gone again, or there was no room for it."""
-        await trio.lowlevel.wait_readable(listener)
+    def _accepted(self, listener: socket.socket) -> tuple[socket.socket, Address] | None:
+        """The next connection that waits; None where none does, or there is no room for it."""
         try:
             accepted, client = listener.accept()
         except OSError as error:
             if error.errno in _NO_ROOM:
                 self._log.error("cannot accept a connection", reason=error.strerror)
-                await trio.sleep(_PAUSE_SECONDS)
+                self._crowded = True
             return None
         return accepted, client[:2]
+
+    async def _pause(self) -> None:
+        """What waits is still there when there was no room: it would be tried again at once."""
+        if self._crowded:
+            self._crowded = False
+            await trio.sleep(_PAUSE_SECONDS)
 
     async def _run(self, accepted: socket.socket, client: Address) -> None:
         """One connection; a bug in it ends it alone."""

@@ -335,6 +335,28 @@ async def test_connections_are_bounded():
         await third.aclose()
 
 
+async def test_a_crowd_of_newcomers_is_let_in_at_once():
+    """A hundred connections do not take a hundred turns, since under load a turn is long."""
+    served = 0
+
+    async def count(scope, receive, send):
+        nonlocal served
+        served += 1
+        await echo(scope, receive, send)
+
+    async with serving(count) as rig:
+        crowd = [socket.create_connection(("127.0.0.1", rig.port)) for _ in range(100)]
+        for client in crowd:
+            client.sendall(GET)
+        turns = 0
+        while served < len(crowd):
+            await trio.lowlevel.checkpoint()
+            turns += 1
+        for client in crowd:
+            client.close()
+    assert turns < len(crowd) / 2
+
+
 async def test_stopping_lets_requests_in_work_end():
     """Idle connections end at once, a request in work is answered, nothing new is accepted."""
     began, go_on = trio.Event(), trio.Event()
