@@ -97,8 +97,9 @@ class TriggerSettings(_Settings):
     trigger's name and the message's own coordinates."""
     input: Any = None
     """Payload template over the message that gives the execution's input. Default: the body."""
-    concurrency: Annotated[int, Field(ge=1, le=10_000)] = 64
-    """Messages received and not yet acknowledged, at most."""
+    concurrency: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Messages received and not yet acknowledged, at most. Default: 500 for Kafka, whose batches
+    are one transaction each; 64 for the others."""
     max_running: Annotated[int, Field(ge=1)] | None = None
     """While so many of its executions run, no further message is received; a batch that has been
     received is still started. Default: no limit."""

@@ -108,7 +108,7 @@ class Intakes:
         intake = Intake(
             trigger=trigger.name,
             deliver=trigger.deliver,
-            concurrency=settings.concurrency,
+            concurrency=settings.concurrency or settings.source.usual_concurrency,
             room=trigger.room,
             full=trigger.full,
             positions=self._engine.store.positions,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import structlog
 
@@ -122,6 +122,8 @@ class Source(Protocol):
     """What every source's settings class offers besides its fields (see sqs.py, kafka.py)."""
 
     type: str
+    usual_concurrency: ClassVar[int]
+    """The trigger's ``concurrency`` where it has none of its own."""
 
     async def run(self, intake: Intake) -> None:
         """Receive, deliver and acknowledge until cancelled. Cancellation is graceful: what was

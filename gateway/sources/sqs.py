@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,6 +18,8 @@ class SqsSource(BaseModel):
     keeps the order of starts within a message group."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    usual_concurrency: ClassVar[int] = 64
 
     type: Literal["sqs"]
     """`sqs`"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -27,6 +27,8 @@ class WebhookSource(BaseModel):
     request that is sent twice starts twice."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    usual_concurrency: ClassVar[int] = 64
 
     type: Literal["webhook"]
     """`webhook`"""

@@ -60,6 +60,7 @@ async def world():
 
         yield SimpleNamespace(
             store=store,
+            metrics=metrics,
             catalog=catalog,
             engine=engine,
             running=running,
