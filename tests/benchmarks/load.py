@@ -72,9 +72,12 @@ class Connection:
         self.socket = socket.create_connection(self._address, timeout=LIMIT_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._answer = _Answer()
+        self._closed = False
 
     def send(self, operation: str, parameters: dict[str, object]) -> None:
-        """Ask."""
+        """Ask; after ``close`` over a new connection."""
+        if self._closed:
+            self._open()
         self._operation = operation
         body = orjson.dumps(parameters)
         head = (
@@ -113,6 +116,7 @@ class Connection:
 
     def close(self) -> None:
         """Hang up."""
+        self._closed = True
         self.socket.close()
 
 

@@ -303,7 +303,8 @@ class _Reader:
         if line.phase == "Started" and not self._gave_up(line):
             return False
         state = line.definition
-        line.phase, line.last, line.children, line.begun = "Started", self._id, [], 0
+        line.phase, line.last, line.iteration = "Started", self._id, 0
+        line.children, line.begun = [], 0
         if state["Type"] == "Map":
             line.length = event["mapStateStartedEventDetails"]["length"]
         else:
