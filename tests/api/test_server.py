@@ -7,6 +7,7 @@ import json
 import httpx
 import pytest
 import trio
+import trio.testing
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
@@ -108,6 +109,9 @@ async def echo(scope, receive, send):
     await PlainTextResponse(body)(scope, receive, send)
 
 
+SCOPE = {"type": "http", "headers": []}
+
+
 class Trickle:
     """A client that sends a piece every ``seconds`` and never ends."""
 
@@ -135,7 +139,7 @@ class Trickle:
 async def test_a_body_that_never_ends_is_given_up(autojump_clock, piece, status):
     """After its time, with what is wrong: too slow, or too large as well."""
     client = Trickle(1.0, piece)
-    await Bounded(echo, bytes_max=100, seconds_max=5)({"type": "http"}, client.receive, client.send)
+    await Bounded(echo, bytes_max=100, seconds_max=5)(SCOPE, client.receive, client.send)
     assert client.answer[0]["status"] == status
     assert trio.current_time() == pytest.approx(autojump_clock.current_time())
     assert (b"connection", b"close") in client.answer[0]["headers"]
@@ -150,4 +154,51 @@ async def test_a_caller_that_goes_while_it_sends_is_forgotten():
     async def send(message):
         raise AssertionError(message)
 
-    await Bounded(echo)({"type": "http"}, receive, send)
+    await Bounded(echo)(SCOPE, receive, send)
+
+
+class Pieces:
+    """A client whose body of 60 bytes comes in two pieces."""
+
+    def __init__(self):
+        self.scope = {"type": "http", "headers": [(b"content-length", b"60")]}
+        self.read = 0
+
+    async def receive(self):
+        """The next piece."""
+        await trio.lowlevel.checkpoint()
+        self.read += 1
+        return {"type": "http.request", "body": b"x" * 30, "more_body": self.read < 2}
+
+    async def send(self, message):
+        """Nobody answers."""
+        raise AssertionError(message)
+
+
+async def test_large_bodies_wait_for_room(autojump_clock):
+    """What does not fit beside those that are in work is read when one of them has been answered;
+    one that is small and whole goes by."""
+    entered, leave = [], [trio.Event() for _ in range(3)]
+
+    async def app(scope, receive, send):
+        entered.append(len((await receive())["body"]))
+        await leave[len(entered) - 1].wait()
+
+    async def small():
+        return {"type": "http.request", "body": b"small"}
+
+    bounded = Bounded(app, bytes_max=100, room_bytes=100)
+    first, second = Pieces(), Pieces()
+    async with trio.open_nursery() as nursery:
+        for client in (first, second):
+            nursery.start_soon(bounded, client.scope, client.receive, client.send)
+            await trio.testing.wait_all_tasks_blocked()
+        assert ([first.read, second.read], entered) == ([2, 1], [60])
+        nursery.start_soon(bounded, SCOPE, small, first.send)
+        await trio.testing.wait_all_tasks_blocked()
+        assert entered == [60, 5]
+        leave[0].set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert (second.read, entered) == (2, [60, 5, 60])
+        for event in leave:
+            event.set()
