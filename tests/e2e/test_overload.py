@@ -101,18 +101,16 @@ class Onlooker:
         self._daemon = daemon
         self._known = known
         self.memory: list[float] = []
-        self.lags: list[int] = []
         self.running: list[int] = []
         """Executions that the topic's trigger has started and that run."""
 
     def look(self, client: httpx.Client) -> None:
         """Health, an execution and the metrics; each has to be answered in time."""
-        health = client.get("/healthz").raise_for_status().json()
+        client.get("/healthz").raise_for_status()
         target = {"x-amz-target": "AWSStepFunctions.DescribeExecution"}
         client.post("/", json={"executionArn": self._known}, headers=target).raise_for_status()
         page = client.get("/metrics").raise_for_status().text
         self.memory.append(memory_mib(self._daemon.pid))
-        self.lags.append(health["sources"]["topic"].get("lag", 0))
         self.running += [
             int(float(line.split()[-1]))
             for line in page.splitlines()
@@ -167,6 +165,7 @@ def test_an_overload_is_slowed_down_at_its_sources(tmp_path, producer):
         )
         with DaemonProcess(config, api_port) as daemon:
             first = httpx.post(f"http://127.0.0.1:{hooks_port}/in", json={"id": "first"})
+            until(lambda: daemon.health()["sources"]["topic"].get("partitions"), 30, "it reads")
             before = memory_mib(daemon.pid)
             onlooker, api, hook = flood(daemon, hooks_port, first.json()["executionArn"])
             receiver.seconds = 0
@@ -182,7 +181,6 @@ def test_an_overload_is_slowed_down_at_its_sources(tmp_path, producer):
     assert set(hook.answers) == {"202", "429", "later"}
     assert hook.answers["429"] == hook.answers["later"]
     assert 0 < max(onlooker.running) <= MAX_RUNNING + CONCURRENCY
-    assert max(onlooker.lags) > RECORDS / 2
     found = ends(tmp_path / "overload.db")
     # Who was cut off at the end of the flood does not know whether it was accepted.
     assert wanted <= set(found) <= wanted | api.unanswered | hook.unanswered
