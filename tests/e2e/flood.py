@@ -57,6 +57,8 @@ class Flood:
         self._pad = pad
         self.accepted: list[str] = []
         """Names of the executions that are started."""
+        self.connected = 0
+        """Connections so far."""
         self.asked: set[str] = set()
         """Names of which it is not known yet."""
         self.answers: Counter[str] = Counter()
@@ -67,6 +69,7 @@ class Flood:
         while True:
             stream = await trio.open_tcp_stream("127.0.0.1", self._port)
             async with stream:
+                self.connected += 1
                 connection = Connection(stream)
                 while await self._ask(connection):
                     pass
@@ -148,10 +151,13 @@ class Flooding:
 
 async def _main(kind: str, port: str, clients: str, seconds: str, pad: str) -> None:
     flood = Flood(int(port), kind, "x" * int(pad))
-    with trio.move_on_after(float(seconds)):
-        async with trio.open_nursery() as nursery:
-            for _ in range(int(clients)):
-                nursery.start_soon(flood.client)
+    async with trio.open_nursery() as nursery:
+        for _ in range(int(clients)):
+            nursery.start_soon(flood.client)
+        while flood.connected < int(clients):  # noqa: ASYNC110 - the time begins with the last one
+            await trio.sleep(0.01)
+        await trio.sleep(float(seconds))
+        nursery.cancel_scope.cancel()
     sys.stdout.write(json.dumps([flood.accepted, list(flood.asked), flood.answers]))
 
 
