@@ -85,10 +85,13 @@ def test_ids_count_from_one_and_point_back(definition, given_input, data):
     assert all(0 <= event["previousEventId"] < event["id"] for event in events)
 
 
-def _due(driver, fired):
-    """When the driver's own timer is due; 0 where it has none."""
-    timer = driver.execution.effects.get((fired.number, fired.kind))
-    return 0 if timer is None else timer.due
+def _in_time(driver, stimulus):
+    """The stimulus; a timer is due when the driver's own says so. Each step has its own dice: with
+    jitter that is another moment."""
+    if not isinstance(stimulus, stimuli.TimerFired):
+        return stimulus
+    timer = driver.execution.effects.get((stimulus.number, stimulus.kind), stimulus)
+    return stimulus._replace(due=max(stimulus.due, timer.due))
 
 
 @thorough
@@ -98,10 +101,7 @@ def test_the_budget_changes_nothing_but_the_steps(definition, given_input, data)
     one, many = Driver(definition, given_input), Driver(definition, given_input)
     for stimulus in play(data, many, budget=1):
         one.at = many.at
-        if isinstance(stimulus, stimuli.TimerFired):
-            # Steps have dice of their own: where there is jitter, it is due at another moment.
-            stimulus = stimulus._replace(due=max(stimulus.due, _due(one, stimulus)))
-        one.give(stimulus)
+        one.give(_in_time(one, stimulus))
     strip = [{k: v for k, v in event.items() if k != "timestamp"} for event in one.events()]
     again = [{k: v for k, v in event.items() if k != "timestamp"} for event in many.events()]
     assert [e["type"] for e in strip] == [e["type"] for e in again]
