@@ -209,13 +209,15 @@ class Engine:
     async def return_task(self, token: str) -> None:
         """The poller had gone before the hand-out reached it: the task waits again, at the head.
 
-        While the disk is full, that waits for room.
+        While the disk is full, that waits for room. Nobody else would ever return it, so it cannot
+        be cancelled.
         """
         named = read_token(token)
         if named is not None:
             stimulus = stimuli.Return(named.number, named.hash)
             try:
-                await self._door.handle(named.execution, stimulus)
+                with trio.CancelScope(shield=True):
+                    await self._door.handle(named.execution, stimulus)
             except StoreFull:
                 self._own.send_nowait((named.execution, stimulus))
 

@@ -159,6 +159,20 @@ async def test_a_poller_that_gives_up_loses_nothing(autojump_clock):
         assert (await engine.execution(execution)).output == '"done"'
 
 
+async def test_a_return_cannot_be_cancelled(autojump_clock):
+    """Whoever gives a task back may be out of time, and the execution may have to be read first:
+    the task waits again all the same."""
+    async with running(MemoryStore()) as engine:
+        arn = await put_machine(engine, machine(T=TASK))
+        execution = (await engine.start_execution(arn, "n", "{}")).row.id
+        task = await engine.get_activity_task(ACTIVITY, "lost", 50)
+        engine._door._hot.drop(execution)
+        with trio.CancelScope() as late:
+            late.cancel()
+            await engine.return_task(task.token)
+        assert (await engine.get_activity_task(ACTIVITY, "found", 50)) is not None
+
+
 async def test_heartbeats_keep_a_task_alive_and_silence_ends_it(autojump_clock):
     """While beats come the task is open; an interval after the last one it times out."""
     async with running(MemoryStore()) as engine:
