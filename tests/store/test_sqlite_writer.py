@@ -16,6 +16,7 @@ from gateway.store.protocol import (
     DeleteTimer,
     DocumentRow,
     EndExecution,
+    MoveTimer,
     Page,
     StoreClosed,
     StoreConflict,
@@ -75,6 +76,15 @@ async def test_changes_of_one_table_keep_their_order(path):
         )
         assert await store.execution_timers(1) == [timer(1, 1, due=8)]
         assert (await store.execution_by_id(1)).status == "ABORTED"
+
+
+@pytest.mark.parametrize("dues", [(900, 500), (500, 900), (900, 500, 700)])
+async def test_a_timer_that_is_moved_twice_in_a_batch_is_due_at_the_latest(path, dues):
+    """None of the moves brings it back, in whatever order they come."""
+    async with open_sqlite(path) as store:
+        await store.commit(inserts(execution(1), timer(1, due=100)))
+        await commit_in_one_batch(store, [[MoveTimer(timer(1, due=due))] for due in dues])
+        assert await store.execution_timers(1) == [timer(1, due=900)]
 
 
 async def test_a_full_disk_is_told_and_got_over(path):

@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any
 
 from gateway.store.protocol import StoreConflict, StoreFull, Unit
-from gateway.store.sqlite.statements import ROWS_MOST, Statement, statement
+from gateway.store.sqlite.statements import Statement, statement
 
 Failures = dict[int, Exception]
 """Why the unit at this place of the batch was not written."""
@@ -91,7 +91,7 @@ def _write_apart(connection: sqlite3.Connection, units: Sequence[Unit]) -> Failu
 
 
 def _execute(connection: sqlite3.Connection, todo: Statement, rows: list[Sequence[Any]]) -> None:
-    place, size = 0, ROWS_MOST
+    place, size = 0, todo.rows_most
     while place < len(rows):
         while size > len(rows) - place:
             size //= 2

@@ -23,9 +23,9 @@ READERS = 4
 _MODE = 0o600
 _CHUNK_BYTES = 1 << 20
 _BUSY_SECONDS = 30.0
+"""Somebody may look into the file with the sqlite3 shell; that long we wait for them."""
 _STATEMENTS = 512
 """Compiled ones that a connection keeps: the writer's exist for each power of two of rows."""
-"""Somebody may look into the file with the sqlite3 shell; that long we wait for them."""
 
 # A checkpoint stops the commits while it copies and syncs; 8,000 pages (32 MB) make it rare and the
 # file beside the database not too large.

@@ -70,10 +70,13 @@ class Statement:
         after: str = "",
         *,
         exact: bool = False,
+        rows_most: int = ROWS_MOST,
     ) -> None:
-        """``exact``: it must touch exactly one row for each that it is given."""
+        """``exact``: it must touch exactly one row for each that it is given. ``rows_most`` is a
+        power of two."""
         self.table = table
         self.exact = exact
+        self.rows_most = rows_most
         self._parts = (before, row, between, after)
         self._texts: dict[int, str] = {}
 
@@ -111,12 +114,6 @@ def _delete(table: str, *key: str) -> Statement:
     return Statement(table, f"DELETE FROM {table} WHERE ", one, " OR ")
 
 
-def _update(row: type, table: str, assigned: str, where: str, *, exact: bool = False) -> Statement:
-    """``new.columnN`` is the N-th field of the row."""
-    before = f"UPDATE {table} SET {assigned} FROM (VALUES "
-    return Statement(table, before, _marks(row), ", ", f") AS new WHERE {where}", exact=exact)
-
-
 _INSERT = {row: _put("INSERT", row) for row in TABLES if row is not PositionRow}
 _UPSERT = {
     row: _put("REPLACE", row) for row in (TimerRow, TaskRow, NotificationRow, LetterRow, MachineRow)
@@ -129,12 +126,13 @@ _DELETE: dict[type, Statement] = {
     DeleteMachine: _delete("machines", "arn"),
     DeleteActivity: _delete("activities", "arn"),
 }
-_END = _update(
-    EndExecution,
+_END = Statement(
     "executions",
-    "status = new.column2, stop_at = new.column3, output = new.column4, error = new.column5,"
-    " cause = new.column6",
-    "executions.id = new.column1 AND executions.status = 'RUNNING'",
+    "UPDATE executions SET status = new.column2, stop_at = new.column3, output = new.column4,"
+    " error = new.column5, cause = new.column6 FROM (VALUES ",
+    _marks(EndExecution),
+    ", ",
+    ") AS new WHERE executions.id = new.column1 AND executions.status = 'RUNNING'",
     exact=True,
 )
 _SET_POSITION = _put("REPLACE", PositionRow)
@@ -143,12 +141,13 @@ _MOVE_POSITION = _put(
     PositionRow,
     ' ON CONFLICT DO UPDATE SET "offset" = excluded."offset" WHERE excluded."offset" > "offset"',
 )
-_MOVE_TIMER = _update(
-    TimerRow,
+# One by one: of two moves of the same timer in one statement, SQLite would take either.
+_MOVE_TIMER = Statement(
     "timers",
-    'due = new.column4, "interval" = new.column5',
-    "timers.execution = new.column1 AND timers.number = new.column2"
-    " AND timers.kind = new.column3 AND timers.due < new.column4",
+    'UPDATE timers SET due = ?4, "interval" = ?5 WHERE ',
+    "execution = ?1 AND number = ?2 AND kind = ?3 AND due < ?4",
+    "",
+    rows_most=1,
 )
 
 
