@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import core, history, intake, parked, served
+from tests.benchmarks import core, history, intake, latency, parked, served
 from tests.benchmarks.report import show
 
 MEASURES = {
@@ -17,6 +17,7 @@ MEASURES = {
     "sqs": intake.sqs,
     "map": served.big_map,
     "activity": served.activity,
+    "latency": latency.notification,
     "history": history.history,
     "parked": parked.parked,
     "queued": lambda folder: parked.queued(folder, 100_000),

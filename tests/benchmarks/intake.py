@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -23,11 +22,11 @@ from urllib.parse import urlsplit
 from confluent_kafka import Producer
 
 from tests.benchmarks.load import PASS_CHAIN
+from tests.benchmarks.process_cost import cpu_seconds
 from tests.benchmarks.report import Line
 from tests.e2e.process import DaemonProcess, free_port
 
 LIMIT_SECONDS = 120
-_TICKS = os.sysconf("SC_CLK_TCK")
 PARTITIONS = 4
 """What librdkafka's mock cluster gives a topic."""
 
@@ -151,9 +150,3 @@ def _seen(connection: sqlite3.Connection, least: int) -> int:
         if time.monotonic() > deadline:
             raise RuntimeError(f"{found} executions of {least} within {LIMIT_SECONDS} s")
         time.sleep(0.005)
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU time that a process has used so far, all threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
