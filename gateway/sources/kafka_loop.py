@@ -262,7 +262,10 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
             cursor = assignment.cursors.get(Partition(*partition))
             if cursor is not None and partition in self._consumer.assignment():
                 self._consumer.seek(partition, offset)
-                cursor.handed = offset
+                # One below: the new place itself is news. Were it not stored until a record comes,
+                # a restart would ask for the lost position again, and `latest` would skip what
+                # came meanwhile.
+                cursor.handed = offset - 1
                 self._post(OutOfRange(Partition(*partition), lost[partition], offset))
 
     async def _upkeep(self) -> None:

@@ -112,6 +112,24 @@ async def test_a_log_that_was_cut_is_read_from_its_new_beginning(cluster: Cluste
     assert trigger.rows[topic, 0] == 10
 
 
+async def test_a_log_that_was_cut_to_nothing_has_its_new_position_stored(cluster: Cluster) -> None:
+    """Without a record to come: a restart would ask for the lost position again, and from `latest`
+    skip what came while nobody read."""
+    topic, trigger = cluster.topic(), KafkaTrigger()
+    cluster.produce(topic, numbers(0, 10))
+    trigger.rows[topic, 0] = 2
+    admin = AdminClient({"bootstrap.servers": cluster.brokers, "log_level": 0})
+    place = TopicPartition(topic, 0, 10)
+    admin.delete_records([place])[place].result(20)
+    settings = source(cluster, topic, start="latest")
+    async with reading(settings, trigger):
+        await trigger.until(lambda: trigger.rows[topic, 0] == 10)
+    cluster.produce(topic, numbers(10, 12))
+    async with reading(settings, trigger):
+        await trigger.until(lambda: len(trigger.started) == 2, 30)
+    assert trigger.offsets() == [10, 11]
+
+
 async def test_start_at_a_time_begins_at_the_first_record_from_then_on(cluster: Cluster) -> None:
     """Where a partition has no such record, at its end."""
     topic, trigger = cluster.topic(partitions=2), KafkaTrigger()
