@@ -21,16 +21,18 @@ async def reload(world: World, life: Life) -> None:
         before = _picture(life)
         by_signal = world.dice.random() < 0.5
         how = life.reload if by_signal else life.reloader.reload
-        refused = False
+        refused = hung_up = False
         try:
             await world.line.ask(lambda _: how(), 3600.0)
-        except (Down, StoreFull):
-            return
-        except ApiError:
+        except Down:
+            hung_up = True
+        except (ApiError, StoreFull):
             refused = True
         if life.ended.is_set() or life.connection.dead is not None:
             return
-        if life.state.stage != "running":
+        # Also while it drains, and after a refusal: what the daemon goes by is in force.
+        world.file.took(life.state.config)
+        if hung_up or life.state.stage != "running":
             return
         last = life.state.last_reload or {}
         refused = refused or "problems" in last
@@ -42,7 +44,6 @@ async def reload(world: World, life: Life) -> None:
             assert not other, (f"a refused reload changed the {other}", last)
         else:
             _is_in_force(world, life, before, after)
-        world.file.took(life.state.config)
 
 
 def _picture(life: Life) -> dict[str, Any]:
