@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Iterator
+from itertools import pairwise
+from textwrap import dedent
 from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import ModelSchema
 
 from gateway.config.listen import Address
 from gateway.config.settings import Settings
@@ -14,9 +22,36 @@ Json: TypeAlias = Any
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
+class _Documented(GenerateJsonSchema):
+    """Describes each member by the text under it."""
+
+    def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
+        """The JSON Schema of one class of settings."""
+        made = super().model_schema(schema)
+        for name, text in _member_texts(schema["cls"]).items():
+            if name in made.get("properties", {}):
+                made["properties"][name]["description"] = text
+        return made
+
+
+def _member_texts(model: type[BaseModel]) -> dict[str, str]:
+    """What stands under each member of the class, by the member's name."""
+    (definition,) = ast.parse(dedent(inspect.getsource(model))).body
+    assert isinstance(definition, ast.ClassDef), "the source of a class is its definition"
+    found = {}
+    for member, below in pairwise(definition.body):
+        match member, below:
+            case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
+                found[name] = inspect.cleandoc(text)
+            case _:
+                pass
+    return found
+
+
 def json_schema() -> dict[str, Json]:
     """The JSON Schema of a configuration file, for ``# yaml-language-server: $schema=…``."""
-    schema = {"$schema": _DIALECT, **Settings.model_json_schema(), "title": "Stategate"}
+    made = Settings.model_json_schema(schema_generator=_Documented)
+    schema = {"$schema": _DIALECT, **made, "title": "Stategate"}
     for model in (schema, *schema["$defs"].values()):
         for member in model.get("properties", {}).values():
             if "default" in member:

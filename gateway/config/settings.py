@@ -7,9 +7,9 @@ messages of ``check`` and the reference in the README come from here.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from gateway.config.adapters import DeadLetterTarget, SinkTarget, SourceSettings
 from gateway.config.listen import Address, Listen
@@ -17,6 +17,7 @@ from gateway.durations import Duration
 from gateway.engine.names import legal_name
 from gateway.sinks.retry import RetrySettings
 from gateway.store.protocol import Status
+from gateway.strict import Strict
 from gateway.workers.settings import WorkerSettings
 
 
@@ -34,14 +35,13 @@ def _not_null(value: Any) -> Any:
     return {} if value is None else value
 
 
+T = TypeVar("T")
 Name: TypeAlias = Annotated[str, AfterValidator(_legal)]
+Section: TypeAlias = Annotated[T, BeforeValidator(_not_null)]
+Entries: TypeAlias = Section[dict[Name, T]]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class StoreSettings(_Settings):
+class StoreSettings(Strict):
     """Where everything durable is kept."""
 
     path: Path = Path("stategate.db")
@@ -50,7 +50,7 @@ class StoreSettings(_Settings):
     """How long an execution is kept after its end; so long its name is taken."""
 
 
-class ApiSettings(_Settings):
+class ApiSettings(Strict):
     """The AWS Step Functions API, `/healthz` and `/metrics`."""
 
     listen: Listen = Address("127.0.0.1", 8083)
@@ -59,7 +59,7 @@ class ApiSettings(_Settings):
     """Listen on an address that others can reach too, although signatures are not checked."""
 
 
-class HooksSettings(_Settings):
+class HooksSettings(Strict):
     """Where webhook sources listen; bound only if there is one."""
 
     listen: Listen = Address("127.0.0.1", 8080)
@@ -68,7 +68,7 @@ class HooksSettings(_Settings):
     """The same place as senders see it, for links; without it `http://` and the address."""
 
 
-class MachineSettings(_Settings):
+class MachineSettings(Strict):
     """A state machine, created or given a new revision at load."""
 
     definition: Path
@@ -77,11 +77,11 @@ class MachineSettings(_Settings):
     """What `${Name}` in the text of the definition stands for, as in SAM."""
 
 
-class ActivitySettings(_Settings):
+class ActivitySettings(Strict):
     """An activity, `arn:aws:states:<region>:<account>:activity:<name>`; it has no settings."""
 
 
-class TriggerSettings(_Settings):
+class TriggerSettings(Strict):
     """Messages of one source start executions of one machine."""
 
     source: SourceSettings
@@ -108,7 +108,7 @@ class TriggerSettings(_Settings):
     queue with a redrive policy, to that."""
 
 
-class SinkSettings(_Settings):
+class SinkSettings(Strict):
     """Who hears of executions."""
 
     to: SinkTarget
@@ -124,13 +124,13 @@ class SinkSettings(_Settings):
     """The machines that it hears of. Default: all."""
     message: Any = None
     """Payload template over the status-change event. Default: the event itself."""
-    retry: RetrySettings = RetrySettings()
+    retry: RetrySettings = Field(default_factory=RetrySettings)
     """How a notification that was not accepted is tried again."""
     give_up_after: Annotated[Duration, Field(gt=0)] = 3 * 86_400.0
     """When a notification becomes a letter."""
 
 
-class Settings(_Settings):
+class Settings(Strict):
     """A whole configuration file; every part may be left out."""
 
     region: Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-\d+$")] = "us-east-1"
@@ -143,22 +143,19 @@ class Settings(_Settings):
     """Account number in ARNs."""
     grace: Duration = 10.0
     """How long what is in flight may take to finish when the daemon is stopped."""
-    store: Annotated[StoreSettings, BeforeValidator(_not_null)] = StoreSettings()
+    store: Section[StoreSettings] = Field(default_factory=StoreSettings)
     """Where everything durable is kept."""
-    api: Annotated[ApiSettings, BeforeValidator(_not_null)] = ApiSettings()
+    api: Section[ApiSettings] = Field(default_factory=ApiSettings)
     """The AWS Step Functions API, `/healthz` and `/metrics`."""
-    hooks: Annotated[HooksSettings, BeforeValidator(_not_null)] = HooksSettings()
+    hooks: Section[HooksSettings] = Field(default_factory=HooksSettings)
     """Where webhook sources listen; bound only if there is one."""
-    machines: Annotated[dict[Name, MachineSettings], BeforeValidator(_not_null)] = {}
+    machines: Entries[MachineSettings] = Field(default_factory=dict)
     """State machines by name."""
-    activities: Annotated[
-        dict[Name, Annotated[ActivitySettings, BeforeValidator(_not_null)]],
-        BeforeValidator(_not_null),
-    ] = {}
+    activities: Entries[Section[ActivitySettings]] = Field(default_factory=dict)
     """Activities by name."""
-    triggers: Annotated[dict[Name, TriggerSettings], BeforeValidator(_not_null)] = {}
+    triggers: Entries[TriggerSettings] = Field(default_factory=dict)
     """What starts executions, by name."""
-    sinks: Annotated[dict[Name, SinkSettings], BeforeValidator(_not_null)] = {}
+    sinks: Entries[SinkSettings] = Field(default_factory=dict)
     """Who hears of executions, by name."""
-    workers: Annotated[dict[Name, WorkerSettings], BeforeValidator(_not_null)] = {}
+    workers: Entries[WorkerSettings] = Field(default_factory=dict)
     """Processes that answer activities, by name; the daemon runs them."""

@@ -5,19 +5,18 @@ from __future__ import annotations
 from random import Random
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from gateway.durations import Duration, format_duration
+from gateway.strict import Strict
 
 _JITTER = 0.2
 _STEEPEST = 64
 """Attempts after which the delay stops growing anyway; it keeps the power a finite number."""
 
 
-class RetrySettings(BaseModel):
+class RetrySettings(Strict):
     """Back-off of one notification: ``first``, ``first * factor``, … up to ``max``, each ± 20 %."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     first: Annotated[Duration, Field(gt=0)] = 1.0
     """Delay after the first failure."""

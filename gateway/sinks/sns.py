@@ -5,18 +5,19 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from gateway.errors import Rejected
 from gateway.sinks.aws import AwsClient, group_id
 from gateway.sinks.encoding import to_json
 from gateway.sinks.protocol import Json, Notification, Outlet
+from gateway.strict import Strict
 
 _LIMIT_BYTES = 262_144
 """SNS's limit of a message, its attributes included."""
 
 
-class SnsSink(BaseModel):
+class SnsSink(Strict):
     """Publishes each notification, or each letter of a trigger, to an SNS topic.
 
     It has the message attributes ``status`` and ``stateMachineArn`` to filter subscriptions by,
@@ -24,8 +25,6 @@ class SnsSink(BaseModel):
     On a FIFO topic the execution is the message group and the notification's id deduplicates. Where
     an event is over SNS's 256 KB, its output is left out, then its input (``included: false``).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     type: Literal["sns"]
     """``sns``"""

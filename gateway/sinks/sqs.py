@@ -6,22 +6,21 @@ import re
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from gateway.sinks.aws import AwsClient, group_id
 from gateway.sinks.encoding import to_json
 from gateway.sinks.protocol import Notification, Outlet
+from gateway.strict import Strict
 
 
-class SqsSink(BaseModel):
+class SqsSink(Strict):
     """Sends each notification, or each letter of a trigger, to an SQS queue as JSON.
 
     A letter has ``letter`` (its id), ``trigger``, ``reason``, ``coordinates``, ``created_at`` and
     the whole ``message``. On a FIFO queue the execution or the trigger is the message group, and
     the notification's id deduplicates.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     type: Literal["sqs"]
     """``sqs``"""

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     HttpUrl,
     SecretStr,
@@ -25,6 +23,7 @@ from gateway.durations import Duration
 from gateway.errors import Gone, Unavailable
 from gateway.sinks.encoding import to_json
 from gateway.sinks.protocol import Notification, Outlet
+from gateway.strict import Strict
 
 if TYPE_CHECKING:
     from gateway.sinks.post import Answer
@@ -86,15 +85,13 @@ Secrets: TypeAlias = Annotated[
 ]
 
 
-class WebhookSink(BaseModel):
+class WebhookSink(Strict):
     """Posts each notification to a URL, as JSON and with the same ``webhook-id`` in every attempt.
 
     Only 2xx accepts it. 410 stops the whole sink. Whatever else is answered, a 400 or 404 as well
     as a 500, it is sent again later: a wrong URL or a missing right is usually put right by
     somebody, and the notification is still wanted then.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     type: Literal["webhook"]
     """``webhook``"""

@@ -15,8 +15,6 @@ import trio
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     StringConstraints,
@@ -29,6 +27,7 @@ from pydantic import (
 from gateway.durations import Duration
 from gateway.sources.protocol import Intake
 from gateway.store.protocol import PositionRow
+from gateway.strict import Strict
 
 
 def _start(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
@@ -65,15 +64,13 @@ _LOGIN = ("sasl_mechanism", "username", "password")
 _TLS = ("ca_file", "cert_file", "key_file", "key_password")
 
 
-class KafkaSource(BaseModel):
+class KafkaSource(Strict):
     """Messages of Kafka topics, read as a member of a consumer group.
 
     Each partition is read in order and apart from the others. Its position is written in the same
     transaction as the executions that it covers, so nothing is lost or started twice by a crash, a
     rebalance or a broker's restart. Offsets go to the broker as well, for tools that show lag.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     # Measured: a quarter less CPU for each message than with 64, and no more gain beyond.
     usual_concurrency: ClassVar[int] = 500

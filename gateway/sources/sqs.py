@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from gateway.sources.protocol import Intake
 from gateway.sources.sqs_work import run_queue
+from gateway.strict import Strict
 
 
-class SqsSource(BaseModel):
+class SqsSource(Strict):
     """Receives from an SQS queue by long polling and deletes a message when its outcome is on disk.
 
     The message has `attributes` and `message_attributes`; its `body` is the parsed JSON or the text
     (the envelope of an SNS subscription is left as it is). Its id is the MessageId. A FIFO queue
     keeps the order of starts within a message group."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     usual_concurrency: ClassVar[int] = 64
 

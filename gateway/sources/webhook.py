@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from gateway.durations import Duration
 from gateway.sources.protocol import Intake
 from gateway.sources.verify import Verify
 from gateway.sources.webhook_work import serve_route
+from gateway.strict import Strict
 
 _SEGMENT = r"([A-Za-z0-9._~!$&'()*+,;=:@%-]+|\{[A-Za-z_][A-Za-z0-9_]*\})"
 _PATH = rf"^/$|^(/{_SEGMENT})+/?$"
@@ -17,7 +18,7 @@ _PATH = rf"^/$|^(/{_SEGMENT})+/?$"
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-class WebhookSource(BaseModel):
+class WebhookSource(Strict):
     """Takes HTTP requests; `202` is answered only when the start of the execution is on disk.
 
     The message has `headers` (names in lower case, without credentials), `query`, `method` and
@@ -25,8 +26,6 @@ class WebhookSource(BaseModel):
     header `webhook-id`, `X-GitHub-Delivery` or `Idempotency-Key`, else the CloudEvent's source and
     id, else a fresh one: without any of these, and without a `name` that comes from the body, a
     request that is sent twice starts twice."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     usual_concurrency: ClassVar[int] = 64
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from gateway.durations import Duration
+from gateway.strict import Strict
 
 
-class WorkerSettings(BaseModel):
+class WorkerSettings(Strict):
     """Processes that answer one activity's tasks; the daemon starts, watches and stops them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     activity: Annotated[str, Field(min_length=1)]
     """Name of the activity (one of ``activities:``); the process finds its ARN in ACTIVITY_ARN."""

@@ -5,18 +5,15 @@ from __future__ import annotations
 import base64
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from gateway.sources.verify.secrets import Secrets, is_one_of
 from gateway.sources.verify.verdict import Arrival, Forged, Genuine
+from gateway.strict import Strict
 
-_SETTINGS = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-
-class Bearer(BaseModel):
+class Bearer(Strict):
     """`Authorization: Bearer <token>`."""
-
-    model_config = _SETTINGS
 
     type: Literal["bearer"]
     """`bearer`"""
@@ -29,10 +26,8 @@ class Bearer(BaseModel):
         return _check(arrival, "Bearer", expected)
 
 
-class Basic(BaseModel):
+class Basic(Strict):
     """`Authorization: Basic <base64 of username:password>`."""
-
-    model_config = _SETTINGS
 
     type: Literal["basic"]
     """`basic`"""

@@ -7,18 +7,15 @@ import binascii
 import hmac
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from gateway.sources.verify.secrets import Secrets, is_one_of
 from gateway.sources.verify.verdict import Arrival, Forged, Genuine
+from gateway.strict import Strict
 
-_SETTINGS = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-
-class Hmac(BaseModel):
+class Hmac(Strict):
     """An HMAC of the raw body stands in a header."""
-
-    model_config = _SETTINGS
 
     type: Literal["hmac"]
     """`hmac`"""
@@ -52,10 +49,8 @@ class Hmac(BaseModel):
         return digest.hex().encode() if self.encoding == "hex" else base64.b64encode(digest)
 
 
-class Github(BaseModel):
+class Github(Strict):
     """GitHub's signature: `X-Hub-Signature-256`."""
-
-    model_config = _SETTINGS
 
     type: Literal["github"]
     """`github`"""
@@ -70,10 +65,8 @@ class Github(BaseModel):
         return scheme.check(arrival)
 
 
-class StandardWebhooks(BaseModel):
+class StandardWebhooks(Strict):
     """The Standard Webhooks' signature; one with a timestamp over five minutes off is refused."""
-
-    model_config = _SETTINGS
 
     type: Literal["standard-webhooks"]
     """`standard-webhooks`"""
