@@ -8,7 +8,7 @@ decoding are unwanted.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import NamedTuple
 
 import httpcore
@@ -17,9 +17,8 @@ import trio
 from gateway.errors import Unavailable
 from gateway.sinks.attentive import Attentive, AttentiveStream
 from gateway.sinks.guard import PublicOnly
+from gateway.sinks.kept import KeptConnections
 
-_MAX_CONNECTIONS = 200
-_IDLE_SECONDS = 30.0
 _DRAIN_BYTES = 65_536
 _DRAIN_SECONDS = 1.0
 _NETWORK_ERRORS = (
@@ -41,9 +40,7 @@ class Answer(NamedTuple):
 class PostClient:
     """Posts to URLs. Connections are reused, those of guarded and unguarded sinks kept apart."""
 
-    def __init__(
-        self, guarded: httpcore.AsyncConnectionPool, unguarded: httpcore.AsyncConnectionPool
-    ) -> None:
+    def __init__(self, guarded: KeptConnections, unguarded: KeptConnections) -> None:
         self._guarded = guarded
         self._unguarded = unguarded
 
@@ -58,12 +55,16 @@ class PostClient:
     ) -> Answer:
         """Returns whatever status was answered. Raises Unavailable where nothing was answered in
         time, or where only private addresses are left and ``allow_private`` is not set."""
-        pool = self._unguarded if allow_private else self._guarded
+        kept = self._unguarded if allow_private else self._guarded
         answer = None
         try:
             with trio.move_on_after(timeout_seconds):
-                stream = pool.stream("POST", url, headers=list(headers.items()), content=body)
-                async with stream as response:
+                async with (
+                    kept.to(httpcore.URL(url).origin) as connection,
+                    connection.stream(
+                        "POST", url, headers=list(headers.items()), content=body
+                    ) as response,
+                ):
                     _check_heard(response)
                     answer = _answer(response)
                     await _drain(response)
@@ -85,15 +86,10 @@ async def open_post_client() -> AsyncIterator[PostClient]:
     trust = httpx.create_ssl_context()
     direct = Attentive(httpcore.TrioBackend())
 
-    def pool(backend: httpcore.AsyncNetworkBackend) -> httpcore.AsyncConnectionPool:
-        return httpcore.AsyncConnectionPool(
-            ssl_context=trust,
-            max_connections=_MAX_CONNECTIONS,
-            keepalive_expiry=_IDLE_SECONDS,
-            network_backend=backend,
-        )
-
-    async with pool(PublicOnly(direct)) as guarded, pool(direct) as unguarded:
+    async with (
+        aclosing(KeptConnections(trust, PublicOnly(direct))) as guarded,
+        aclosing(KeptConnections(trust, direct)) as unguarded,
+    ):
         yield PostClient(guarded, unguarded)
 
 
