@@ -120,9 +120,10 @@ class SinkPump:
     async def _heads(self) -> list[NotificationRow]:
         """The first notification of each execution that is not being sent, by due, due or not."""
         # One whose sending ends while the rows are read may show as it was before; it is left for
-        # the next round, which its end has called for.
+        # the next round, which its end has called for. Of the first rows so many are being sent, or
+        # fewer, that those left over fill the room there is.
         busy = frozenset(self._busy)
-        rows = await self._store.notifications(self._name, _FAR, len(busy) + CONCURRENCY)
+        rows = await self._store.notifications(self._name, _FAR, CONCURRENCY)
         return [row for row in rows if row.id not in busy]
 
     async def _round(self, nursery: trio.Nursery, heads: Sequence[NotificationRow]) -> int | None:

@@ -176,11 +176,6 @@ class MemoryStore:
         due = [row for row in self._sendable(sink) if row.due <= until]
         return sorted(due, key=lambda row: (row.due, row.created_at, row.id))[:limit]
 
-    async def next_notification(self, sink: str) -> int | None:
-        """When the earliest sendable notification of the sink is due."""
-        await trio.lowlevel.checkpoint()
-        return min((row.due for row in self._sendable(sink)), default=None)
-
     def _sendable(self, sink: str) -> list[NotificationRow]:
         rows = [row for row in self._tables.notifications.values() if row.sink == sink]
         lowest: dict[int, int] = {}

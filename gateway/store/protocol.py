@@ -424,10 +424,6 @@ class Store(Protocol):
         """Due at or before ``until``, by due; of an execution only the one of lowest sequence."""
         ...
 
-    async def next_notification(self, sink: str) -> int | None:
-        """When the earliest of those that ``notifications`` may give is due, however far ahead."""
-        ...
-
     async def letters(self, origin: str | None, page: Page) -> tuple[list[LetterRow], str | None]:
         """Newest first (created_at, then id), with the key of the next page. Raises ValueError for
         a key that no listing gave out."""

@@ -229,11 +229,12 @@ class Run:
             return not any(self.told.untold(sink, wanted) for sink in self.plan.sinks)
 
         def quiet() -> bool:
-            return not list(ledger.check_leftovers(self.database)) and self._taken()
+            return not list(self._unsettled())
 
         def state() -> str:
             untold = {sink: len(self.told.untold(sink, wanted)) for sink in self.plan.sinks}
-            return f"untold: {untold}\n{self.daemon.health()}\n{self.daemon.tail(20)}"
+            left = "\n".join(self._unsettled())
+            return f"untold: {untold}\n{left}\n{self.daemon.health()}\n{self.daemon.tail(20)}"
 
         for condition, what in ((all_told, "all is told"), (quiet, "all is quiet")):
             try:
@@ -242,9 +243,10 @@ class Run:
                 late.add_note(f"seed {self.plan.seed}\n{state()}")
                 raise
 
-    def _taken(self) -> bool:
-        """Whether the sources have nothing left."""
-        return not list(self._wrong_sources())
+    def _unsettled(self) -> Iterator[str]:
+        """What is still to be done, in the database and at the sources."""
+        yield from ledger.check_leftovers(self.database)
+        yield from self._wrong_sources()
 
     # ------------------------------------------------------------------------ what is there
     def _feeder(self, source: str) -> Feeder:

@@ -33,7 +33,7 @@ FILTERS = [
 ]
 CASES = {
     "timers": lambda c: queries.timers(c, 1, 1),
-    "notifications": lambda c: queries.next_notification(c, "ops"),
+    "notifications": lambda c: queries.notifications(c, "ops", 1, 1),
     "letters": lambda c: queries.letters(c, None, Page(1, "1.a")),
     "letters of one": lambda c: queries.letters(c, "orders", Page(1)),
     "history": lambda c: queries.history(c, 1, 0, None),
@@ -53,7 +53,7 @@ CASES = {
 
 @pytest.mark.parametrize("query", CASES.values(), ids=CASES.keys())
 async def test_a_frequent_query_neither_scans_nor_sorts(path, query):
-    """No whole table is read and nothing is sorted."""
+    """No whole table is read and nothing is sorted, but for those that an index holds equal."""
     async with open_sqlite(path) as store:
 
         def plans(connection):
@@ -62,7 +62,7 @@ async def test_a_frequent_query_neither_scans_nor_sorts(path, query):
             return recorder.plans
 
         for plan in await store._read(plans):
-            assert "TEMP B-TREE" not in plan
+            assert "TEMP B-TREE" not in plan or plan.endswith("RIGHT PART OF ORDER BY"), plan
             assert not plan.startswith("SCAN") or "INDEX" in plan or plan == "SCAN machines", plan
 
 

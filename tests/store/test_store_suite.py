@@ -402,16 +402,6 @@ async def test_only_the_first_of_an_execution_is_sent(store):
     assert [row.id for row in await store.notifications("ops", 50, 1)] == ["a2"]
 
 
-async def test_the_next_notification_is_one_that_may_be_sent(store):
-    """It tells when there will be something to send, and not when a blocked one is due."""
-    assert await store.next_notification("ops") is None
-    await store.commit(inserts(notification("2", sequence=2, due=10), notification("1", due=70)))
-    assert await store.next_notification("ops") == 70
-    await store.commit([DeleteNotification("1")])
-    assert await store.next_notification("ops") == 10
-    assert await store.next_notification("sns") is None
-
-
 async def test_letters_are_paged_newest_first(store):
     """By created_at, then id, of one origin or of all, with the key of the next page."""
     await store.commit(

@@ -165,11 +165,7 @@ async def everything(store):
             (await store.execution_timers(i), await store.execution_tasks(i)) for i in IDS
         ],
         "tasks": [await store.tasks(started=started) for started in (None, True, False)],
-        "outbox": [
-            (await store.notifications(sink, at, 2), await store.next_notification(sink))
-            for sink in "ab"
-            for at in TIMES
-        ],
+        "outbox": [await store.notifications(sink, at, 2) for sink in "ab" for at in TIMES],
         "letters": [await store.letters(origin, Page(1)) for origin in (None, "a", "b")],
         "machines": await store.machines(),
         "revisions": [await store.revision(i) for i in IDS],

@@ -124,14 +124,11 @@ def execution_tasks(connection: sqlite3.Connection, identity: int) -> list[TaskR
 # --------------------------------------------------------------- outbox and letters
 
 # Execution 0 stands for none: nothing is sent before or after something else there.
-_SENDABLE = """FROM notifications AS mine WHERE sink = ? AND (execution = 0 OR NOT EXISTS (
-    SELECT 1 FROM notifications AS other WHERE other.execution = mine.execution
-    AND other.sink = mine.sink AND other.sequence < mine.sequence))"""
-_NOTIFICATIONS = (
-    f"SELECT {columns(NotificationRow)} {_SENDABLE}"
-    " AND due <= ? ORDER BY due, created_at, id LIMIT ?"
-)
-_NEXT_NOTIFICATION = f"SELECT due {_SENDABLE} ORDER BY due LIMIT 1"
+_NOTIFICATIONS = f"""SELECT {columns(NotificationRow)} FROM notifications AS mine
+    WHERE sink = ? AND (execution = 0 OR NOT EXISTS (
+        SELECT 1 FROM notifications AS other WHERE other.execution = mine.execution
+        AND other.sink = mine.sink AND other.sequence < mine.sequence
+    )) AND due <= ? ORDER BY due, created_at, id LIMIT ?"""
 _LETTER_PAGE = " (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?"
 _FIRST_LETTER = (1 << 62, "")
 
@@ -142,12 +139,6 @@ def notifications(
     """What may be sent to the sink now."""
     found = connection.execute(_NOTIFICATIONS, (sink, until, limit))
     return [row._replace(late=bool(row.late)) for row in map(NotificationRow._make, found)]
-
-
-def next_notification(connection: sqlite3.Connection, sink: str) -> int | None:
-    """When there is something to send."""
-    found = connection.execute(_NEXT_NOTIFICATION, (sink,)).fetchone()
-    return None if found is None else int(found[0])
 
 
 def letters(

@@ -55,7 +55,7 @@ _VERSION_1 = (
         id TEXT NOT NULL PRIMARY KEY, sink TEXT NOT NULL, execution INTEGER NOT NULL,
         sequence INTEGER NOT NULL, created_at INTEGER NOT NULL, due INTEGER NOT NULL,
         attempts INTEGER NOT NULL, last_error TEXT, late INTEGER NOT NULL, body TEXT NOT NULL)""",
-    # notifications, next_notification, stats; and whether one goes before another, sweep
+    # notifications, stats; and whether one goes before another, sweep
     "CREATE INDEX notification_due ON notifications (sink, due, created_at)",
     "CREATE INDEX notification_order ON notifications (execution, sink, sequence)",
     """CREATE TABLE letters (

@@ -113,11 +113,7 @@ class SqliteStore:
 
     async def notifications(self, sink: str, until: int, limit: int) -> list[NotificationRow]:
         """Due ones by due; of one execution only the one with the lowest sequence."""
-        return await self._read(queries.notifications, sink, until, limit)
-
-    async def next_notification(self, sink: str) -> int | None:
-        """When the earliest sendable notification of the sink is due."""
-        return await self._read(queries.next_notification, sink)
+        return self._look(queries.notifications, sink, until, limit)
 
     async def letters(self, origin: str | None, page: Page) -> tuple[list[LetterRow], str | None]:
         """One page, newest first."""
