@@ -8,7 +8,7 @@ from intake_rig import FakeTrigger
 
 from gateway.sources import sqs_queue
 from gateway.sources.sqs import SqsSource
-from tests.stand_ins.server import Fault, Refusal
+from tests.stand_ins.server import Fault, PartOf, Refusal
 from tests.stand_ins.sqs import SqsStandIn
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,7 @@ def _aws_environment(monkeypatch):
     monkeypatch.setattr(sqs_queue, "_READ_SLACK_SECONDS", 1)
 
 
-async def play(operation: str, number: int, fault: Fault | Refusal) -> None:
+async def play(operation: str, number: int, fault: Fault | Refusal | PartOf) -> None:
     """All messages start and are deleted, although that call of the operation fails so."""
     trigger = FakeTrigger()
     with SqsStandIn(visibility_seconds=2) as stand_in:
@@ -68,6 +68,50 @@ async def test_any_one_call_fails(fault):
         for operation, calls in CALLS.items():
             for number in range(1, calls + 1):
                 nursery.start_soon(play, operation, number, fault)
+
+
+@pytest.mark.parametrize("part", [PartOf("InternalError"), PartOf("ReceiptHandleIsInvalid", True)])
+async def test_a_part_of_a_deletion_fails(part):
+    """The n-th deletion leaves one message of its batch, by SQS's fault or by ours: it is deleted
+    in the end, at once or when it has come again, and started once."""
+    async with trio.open_nursery() as nursery:
+        for number in range(1, CALLS["DeleteMessageBatch"] + 1):
+            nursery.start_soon(play, "DeleteMessageBatch", number, part)
+
+
+async def extend(number: int, fault: Fault | Refusal | PartOf) -> None:
+    """All messages start once, although that extension fails so."""
+    trigger = FakeTrigger()
+    trigger.gate = trio.Event()
+    operation = "ChangeMessageVisibilityBatch"
+    with SqsStandIn(visibility_seconds=2) as stand_in:
+        stand_in.fill("orders", map(str, range(3)))
+        stand_in.plan = lambda asked, count: (
+            fault if (asked, count) == (operation, number) else None
+        )
+        source = SqsSource(
+            type="sqs",
+            queue_url=stand_in.queue_url("orders"),
+            endpoint_url=stand_in.url,
+            wait_seconds=1,
+        )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(source.run, trigger.intake(concurrency=10))
+            await trigger.until(lambda: stand_in.calls[operation] > number, 60)
+            trigger.gate.set()
+            queue = stand_in.queue("orders")
+            await trigger.until(lambda: queue.counts() == (0, 0), 60)
+            nursery.cancel_scope.cancel()
+    assert sorted(message.body for message in trigger.started) == [0, 1, 2], (number, fault)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_any_one_extension_fails(number):
+    """The n-th extension of the visibility of what is in work, in every way: the work goes on and
+    is done once, also where the messages have come a second time meanwhile."""
+    async with trio.open_nursery() as nursery:
+        for fault in (*FAULTS, PartOf("InternalError")):
+            nursery.start_soon(extend, number, fault)
 
 
 @pytest.mark.parametrize("fault", [Fault.GARBAGE, Fault.RESET, Refusal("RequestThrottled")])
