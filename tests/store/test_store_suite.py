@@ -479,13 +479,13 @@ async def test_versions_aliases_and_tags_are_listed(store):
     moved = ALIAS._replace(routing="[[2,100]]", updated_at=2_000)
     tags = [TagsRow("arn:a", '{"team":"orders"}'), TagsRow("arn:b", "{}")]
     await store.commit([Upsert(moved), *map(Upsert, reversed(tags))])
-    assert await store.versions() == [other, VERSION, second]
+    assert await store.versions() == [VERSION, second, other]
     assert await store.aliases() == [moved, test]
     assert await store.tags() == tags
     gone = [DeleteVersion(MACHINE, 2), DeleteAlias(MACHINE, "test"), DeleteTags("arn:b")]
     for _ in range(2):
         await store.commit(gone)
-        assert await store.versions() == [other, VERSION]
+        assert await store.versions() == [VERSION, other]
         assert await store.aliases() == [moved]
         assert await store.tags() == tags[:1]
 
