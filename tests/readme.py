@@ -119,7 +119,8 @@ def _option(option: Any) -> str:
 def operations() -> str:
     """The operations of AWS Step Functions that the API serves."""
     # The operations are named before there is an engine; nothing is asked of it here.
-    service = step_functions(SimpleNamespace(catalog=None, store=None))  # type: ignore[arg-type]
+    catalog = SimpleNamespace(publications=None, tags=None)
+    service = step_functions(SimpleNamespace(catalog=catalog, store=None))  # type: ignore[arg-type]
     return ", ".join(f"`{name}`" for name in sorted(service.table)) + "."
 
 

@@ -88,10 +88,28 @@ def _own(shape: Shape, value: Json, path: str) -> Iterator[str]:
         broken.append(f"Member must satisfy regular expression pattern: {pattern}")
     if "enum" in limits and value not in limits["enum"]:
         broken.append(f"Member must satisfy enum value set: [{', '.join(limits['enum'])}]")
+    if not broken:
+        return
     # AWS shows the value, except where the model calls it sensitive.
-    shown = "Value" if limits.get("sensitive") else f"Value '{value}'"
+    shown = "Value" if limits.get("sensitive") else f"Value '{_in_java(shape, value)}'"
     for constraint in broken:
         yield f"{shown} at '{path}' failed to satisfy constraint: {constraint}"
+
+
+def _in_java(shape: Shape, value: Json) -> str:
+    """The value as AWS's code prints it."""
+    match value:
+        case dict() if shape.type_name == "structure":
+            members = (
+                f"{name}={_in_java(member, value[name])}"
+                for name, member in shape.members.items()
+                if value.get(name) is not None
+            )
+            return f"{shape.metadata['shape']}({', '.join(members)})"
+        case list():
+            return f"[{', '.join(_in_java(shape.member, item) for item in value)}]"
+        case _:
+            return str(value)
 
 
 def _check_type(shape: Shape, value: Json, path: str) -> None:

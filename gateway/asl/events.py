@@ -82,7 +82,15 @@ def _error(record: Any) -> dict[str, Json]:
 
 def _started(_record: r.ExecutionStarted, execution: Execution) -> _Details:
     identity = execution.identity
-    return "ExecutionStarted", {**_text("input", identity.input), "roleArn": identity.role_arn}
+    through = {
+        "stateMachineVersionArn": identity.version_arn,
+        "stateMachineAliasArn": identity.alias_arn,
+    }
+    return "ExecutionStarted", {
+        **_text("input", identity.input),
+        "roleArn": identity.role_arn,
+        **{name: arn for name, arn in through.items() if arn is not None},
+    }
 
 
 def _entered(record: r.StateEntered, execution: Execution) -> _Details:

@@ -17,6 +17,10 @@ class Identity(NamedTuple):
     start_at: int
     input: str
     """JSON text as the caller gave it."""
+    version_arn: str | None = None
+    """Of the version that it was started through."""
+    alias_arn: str | None = None
+    """Of the alias that it was started through."""
 
 
 class Timer(NamedTuple):

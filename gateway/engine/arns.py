@@ -38,6 +38,11 @@ class Arns(NamedTuple):
         return f"arn:aws:states:{self.region}:{self.account}:{kind}:{rest}"
 
 
+def qualified(machine_arn: str, qualifier: int | str | None) -> str | None:
+    """The ARN of a machine's version or alias; None where there is none."""
+    return None if qualifier is None else f"{machine_arn}:{qualifier}"
+
+
 class Arn(NamedTuple):
     """An ARN taken apart."""
 

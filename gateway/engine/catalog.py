@@ -16,14 +16,17 @@ import trio
 from gateway.asl.states.state import StateMachine
 from gateway.engine.arns import Arns
 from gateway.engine.compiled import Compiled, compile_definition
-from gateway.engine.machine_settings import Settings, merge_settings, same_but_for_tags
+from gateway.engine.machine_settings import Settings, merge_settings
 from gateway.engine.names import check_name
+from gateway.engine.publications import Publications
+from gateway.engine.tags import Tags
 from gateway.errors import ApiError
 from gateway.store.protocol import (
     ActivityRow,
     Change,
     DeleteActivity,
     DeleteMachine,
+    DeleteTags,
     ExecutionFilter,
     Insert,
     MachineRow,
@@ -59,7 +62,10 @@ class Catalog:
         self._activities: dict[str, ActivityRow] = {}
         self._last_revision = 0
         self._compiled = Compiled(store)
-        self._changing = trio.Lock()
+        self.changing = trio.Lock()
+        """Held by whoever changes what is here or belongs to it."""
+        self.publications = Publications(self, store, now)
+        self.tags = Tags(self, store)
 
     async def load(self) -> None:
         """Read what the store has; once, before anything else."""
@@ -70,6 +76,8 @@ class Catalog:
                 self._current[arn] = revision
         self._activities = {row.arn: row for row in await self._store.activities()}
         self._last_revision = await self._store.last_revision()
+        await self.publications.load()
+        await self.tags.load()
 
     def machine_arn(self, name: str) -> str:
         """The ARN that a state machine of this name has."""
@@ -112,6 +120,18 @@ class Catalog:
         self.existing_machine(arn)
         return self._current[arn]
 
+    async def revision(self, arn: str, version: int | None) -> RevisionRow:
+        """A version's revision, or the newest one. Raises ApiError StateMachineDoesNotExist."""
+        if version is None:
+            return self.current(arn)
+        published = self.publications.version(arn, version)
+        if published is None:
+            message = f"State Machine Does Not Exist: '{arn}:{version}'"
+            raise ApiError("StateMachineDoesNotExist", message)
+        row = await self._store.revision(published.revision)
+        assert row is not None, "revisions are kept as long as their machine"
+        return row
+
     async def compiled(self, revision: int) -> StateMachine:
         """The machine that a revision's definition says; the most recently used ones are kept."""
         return await self._compiled.get(revision)
@@ -124,6 +144,7 @@ class Catalog:
         type: Literal["STANDARD", "EXPRESS"] = "STANDARD",  # noqa: A002 - the API's member
         settings: Settings | None = None,
         managed: str | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> tuple[MachineRow, RevisionRow]:
         """Create a machine, or find that the same one is there already (role and tags may differ).
 
@@ -135,14 +156,16 @@ class Catalog:
         compiled = compile_definition(definition)
         wanted = merge_settings("{}", settings or {})
         arn = self.machine_arn(name)
-        async with self._changing:
+        async with self.changing:
             await self._reap(arn)
             if arn in self._machines:
                 return self._same_machine(arn, definition, type, wanted)
             machine = MachineRow(arn, name, type, self._now(), managed=managed)
             role = role_arn or self._default_role
             revision = self._next_revision(arn, INITIAL, definition, role, wanted)
-            await self._store.commit([Insert(machine), Insert(revision)])
+            tagging = self.tags.changes(arn, tags or {})
+            await self._store.commit([Insert(machine), Insert(revision), *tagging])
+            self.tags.take(arn, tags or {})
             self._machines[arn] = machine
             self._take(revision, compiled)
             return machine, revision
@@ -167,16 +190,16 @@ class Catalog:
                 "TracingConfiguration must be specified",
             )
         compiled = None if definition is None else compile_definition(definition)
-        async with self._changing:
+        async with self.changing:
             machine, old = self.active_machine(arn), self.current(arn)
             wanted = merge_settings(old.settings, settings or {})
             text, role = definition or old.definition, role_arn or old.role_arn
             machine = machine._replace(managed=managed or machine.managed)
             if (text, role, wanted) == (old.definition, old.role_arn, old.settings):
-                await self._put(machine)
+                await self.put(machine)
                 return machine, old
             new = self._next_revision(arn, str(uuid4()), text, role, wanted)
-            await self._put(machine, Insert(new))
+            await self.put(machine, Insert(new))
             self._take(new, compiled)
             return machine, new
 
@@ -188,7 +211,7 @@ class Catalog:
         A machine whose ``managed`` is the same is left alone. All of it is one unit: where this
         raises (ApiError InvalidName and InvalidDefinition, StoreFull), nothing has changed.
         """
-        async with self._changing:
+        async with self.changing:
             for name in machines:
                 await self._reap(self.machine_arn(name))
             fresh = [self._declared(name, *wanted) for name, wanted in machines.items()]
@@ -238,15 +261,15 @@ class Catalog:
 
         From now on nothing new is started. A machine that is not there is deleted already.
         """
-        async with self._changing:
+        async with self.changing:
             machine = self._machines.get(arn)
             if machine is not None:
-                await self._put(machine._replace(status="DELETING"))
+                await self.put(machine._replace(status="DELETING"))
                 await self._reap(arn)
 
     async def reap(self) -> None:
         """Remove the machines that are being deleted and of which nothing runs any more."""
-        async with self._changing:
+        async with self.changing:
             for arn in list(self._machines):
                 await self._reap(arn)
 
@@ -256,10 +279,14 @@ class Catalog:
             return
         running = ExecutionFilter(machine_arn=arn, status="RUNNING")
         if not (await self._store.executions(running, Page(1))).rows:
-            await self._store.commit([DeleteMachine(arn)])
+            belongings = self.publications.deletions(arn)
+            await self._store.commit([DeleteMachine(arn), DeleteTags(arn), *belongings])
             del self._machines[arn], self._current[arn]
+            self.publications.forget(arn)
+            self.tags.take(arn, {})
 
-    async def _put(self, machine: MachineRow, *more: Insert) -> None:
+    async def put(self, machine: MachineRow, *more: Insert) -> None:
+        """Change a machine's row, with what comes in the same unit; for holders of the lock."""
         changed = [Upsert(machine)] if machine != self._machines[machine.arn] else []
         if changed or more:
             await self._store.commit([*changed, *more])
@@ -269,8 +296,8 @@ class Catalog:
         self, arn: str, definition: str, kind: str, settings: str
     ) -> tuple[MachineRow, RevisionRow]:
         machine, revision = self.active_machine(arn), self._current[arn]
-        same = (machine.type, revision.definition) == (kind, definition)
-        if not (same and same_but_for_tags(revision.settings, settings)):
+        held = (machine.type, revision.definition, revision.settings)
+        if held != (kind, definition, settings):
             raise ApiError("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
         return machine, revision
 
@@ -304,13 +331,17 @@ class Catalog:
         """All activities, by name."""
         return sorted(self._activities.values(), key=lambda row: row.name)
 
-    async def create_activity(self, name: str) -> ActivityRow:
-        """Register an activity, or find it registered. Raises ApiError InvalidName."""
+    async def create_activity(
+        self, name: str, tags: Mapping[str, str] | None = None
+    ) -> ActivityRow:
+        """Register an activity, or find it registered. Raises ApiError InvalidName, TooManyTags."""
         row = self._new_activity(name)
-        async with self._changing:
+        async with self.changing:
             if row.arn not in self._activities:
-                await self._store.commit([Insert(row)])
+                tagging = self.tags.changes(row.arn, tags or {})
+                await self._store.commit([Insert(row), *tagging])
                 self._activities[row.arn] = row
+                self.tags.take(row.arn, tags or {})
             return self._activities[row.arn]
 
     def _new_activity(self, name: str) -> ActivityRow:
@@ -319,7 +350,8 @@ class Catalog:
 
     async def delete_activity(self, arn: str) -> None:
         """Take an activity's registration away; one that is not there is deleted already."""
-        async with self._changing:
+        async with self.changing:
             if arn in self._activities:
-                await self._store.commit([DeleteActivity(arn)])
+                await self._store.commit([DeleteActivity(arn), DeleteTags(arn)])
                 del self._activities[arn]
+                self.tags.take(arn, {})

@@ -24,6 +24,7 @@ from gateway.asl.execution import Execution
 from gateway.asl.frame import Identity, Timer
 from gateway.asl.records import Record
 from gateway.asl.stimuli import Stimulus
+from gateway.engine.arns import qualified
 from gateway.engine.catalog import Catalog
 from gateway.engine.hot import Hot, HotExecutions, sleeps
 from gateway.engine.units import (
@@ -288,5 +289,9 @@ _END_MEMBERS: Final = ("status", "stop_at", "output", "error", "cause")
 
 def newborn(row: ExecutionRow, role_arn: str) -> Execution:
     """An execution before its first record."""
-    identity = Identity(row.arn, row.name, row.machine_arn, role_arn, row.start_at, row.input)
+    identity = Identity(
+        *(row.arn, row.name, row.machine_arn, role_arn, row.start_at, row.input),
+        version_arn=qualified(row.machine_arn, row.version),
+        alias_arn=qualified(row.machine_arn, row.alias),
+    )
     return Execution(identity, orjson.loads(row.input))

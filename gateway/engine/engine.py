@@ -132,10 +132,14 @@ class Engine:
     ) -> StartResult:
         """StartExecution: the same name and input while it is RUNNING gives that execution.
 
-        Raises ApiError ExecutionAlreadyExists, StateMachineDoesNotExist, StateMachineDeleting.
+        The ARN may be that of a version or an alias. Raises ApiError ExecutionAlreadyExists,
+        StateMachineDoesNotExist, StateMachineDeleting.
         """
-        self.catalog.active_machine(machine_arn)
-        request = StartRequest(machine_arn, name, input, None, trace)
+        target = self.catalog.publications.target(machine_arn)
+        self.catalog.active_machine(target.machine_arn)
+        request = StartRequest(
+            *(target.machine_arn, name, input, None, trace), target.version, target.alias
+        )
         result = (await self._starts.start([request]))[0]
         row = result.row
         if not result.created and (row.status != "RUNNING" or not _same(row.input, input)):

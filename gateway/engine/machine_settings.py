@@ -1,4 +1,4 @@
-"""What a state machine has besides definition and role: logging, tracing, encryption, tags. Pure.
+"""What a state machine has besides definition and role: logging, tracing, encryption. Pure.
 
 They are kept with the revision as JSON text in one canonical form, so that two texts are equal
 exactly when the settings are.
@@ -36,11 +36,6 @@ def read_settings(stored: str) -> Settings:
     """The settings that ``merge_settings`` wrote."""
     settings: Settings = orjson.loads(stored)
     return settings
-
-
-def same_but_for_tags(one: str, other: str) -> bool:
-    """Whether two settings differ in nothing that CreateStateMachine's idempotency looks at."""
-    return {**read_settings(one), "tags": None} == {**read_settings(other), "tags": None}
 
 
 def _check_logging(logging: Settings) -> None:

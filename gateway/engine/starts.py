@@ -32,6 +32,10 @@ class StartRequest(NamedTuple):
     """JSON text, checked by the caller."""
     trigger: str | None = None
     trace: str | None = None
+    version: int | None = None
+    """The version that it is to run; None: what is current."""
+    alias: str | None = None
+    """The alias that chose the version."""
 
 
 class StartResult(NamedTuple):
@@ -137,7 +141,7 @@ class Starts:
     async def _begin(self, request: StartRequest, changes: list[Change]) -> Hot:
         # It may have gone since the caller looked.
         self._catalog.active_machine(request.machine_arn)
-        revision = self._catalog.current(request.machine_arn)
+        revision = await self._catalog.revision(request.machine_arn, request.version)
         machine = await self._catalog.compiled(revision.id)
         self._last_id += 1
         row = ExecutionRow(
@@ -150,6 +154,8 @@ class Starts:
             input=request.input,
             trigger=request.trigger,
             trace=request.trace,
+            version=request.version,
+            alias=request.alias,
         )
         hot = Hot(row, machine, newborn(row, revision.role_arn), fresh=True)
         changes += self._announce(row)

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from gateway.engine.arns import qualified
 from gateway.store.protocol import ExecutionRow
 
 Json: TypeAlias = Any
@@ -43,6 +44,8 @@ def _detail(row: ExecutionRow) -> dict[str, Json]:
     detail: dict[str, Json] = {
         "executionArn": row.arn,
         "stateMachineArn": row.machine_arn,
+        "stateMachineVersionArn": qualified(row.machine_arn, row.version),
+        "stateMachineAliasArn": qualified(row.machine_arn, row.alias),
         "name": row.name,
         "status": row.status,
         "startDate": row.start_at,
@@ -51,6 +54,8 @@ def _detail(row: ExecutionRow) -> dict[str, Json]:
         "inputDetails": {"included": with_input},
         "output": row.output if with_output else None,
         "outputDetails": {"included": with_output},
+        "redriveCount": row.redrives,
+        "redriveDate": row.redriven_at,
     }
     if row.status not in {"RUNNING", "SUCCEEDED"}:
         # The keys are there even where nothing was said, so that a template may refer to them.

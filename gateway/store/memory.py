@@ -18,8 +18,10 @@ from gateway.store.memory_tables import Tables
 from gateway.store.paging import execution_key, letter_key, make_key
 from gateway.store.protocol import (
     ActivityRow,
+    AliasRow,
     ExecutionFilter,
     ExecutionRow,
+    ExpressRow,
     HistoryRow,
     LetterRow,
     Listing,
@@ -30,9 +32,11 @@ from gateway.store.protocol import (
     RevisionRow,
     Stats,
     StoreClosed,
+    TagsRow,
     TaskRow,
     TimerRow,
     Unit,
+    VersionRow,
 )
 
 R = TypeVar("R")
@@ -234,6 +238,26 @@ class MemoryStore:
         await trio.lowlevel.checkpoint()
         return self._tables.last_revision
 
+    async def versions(self) -> list[VersionRow]:
+        """All versions, by machine and number."""
+        await trio.lowlevel.checkpoint()
+        return sorted(self._tables.versions.values())
+
+    async def aliases(self) -> list[AliasRow]:
+        """All aliases, by machine and name."""
+        await trio.lowlevel.checkpoint()
+        return sorted(self._tables.aliases.values())
+
+    async def tags(self) -> list[TagsRow]:
+        """What has tags, by ARN."""
+        await trio.lowlevel.checkpoint()
+        return sorted(self._tables.tags.values())
+
+    async def express(self) -> list[ExpressRow]:
+        """The Express executions that have not ended, oldest first."""
+        await trio.lowlevel.checkpoint()
+        return sorted(self._tables.express.values(), key=lambda row: (row.start_at, row.id))
+
     async def activities(self) -> list[ActivityRow]:
         """All activities, by ARN."""
         await trio.lowlevel.checkpoint()
@@ -286,6 +310,9 @@ def _wanted(row: ExecutionRow, which: ExecutionFilter) -> bool:
         and which.status in {None, row.status}
         and row.name.startswith(which.name_prefix or "")
         and (which.started_before is None or row.start_at < which.started_before)
+        and which.version in {None, row.version}
+        and which.alias in {None, row.alias}
+        and which.redriven in {None, row.redrives > 0}
     )
 
 

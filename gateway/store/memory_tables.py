@@ -11,16 +11,22 @@ from typing import Any, TypeAlias
 
 from gateway.store.protocol import (
     ActivityRow,
+    AliasRow,
     Change,
     DeleteActivity,
+    DeleteAlias,
+    DeleteExpress,
     DeleteLetter,
     DeleteMachine,
     DeleteNotification,
+    DeleteTags,
     DeleteTask,
     DeleteTimer,
+    DeleteVersion,
     DocumentRow,
     EndExecution,
     ExecutionRow,
+    ExpressRow,
     HistoryRow,
     Insert,
     LetterRow,
@@ -29,12 +35,15 @@ from gateway.store.protocol import (
     MoveTimer,
     NotificationRow,
     PositionRow,
+    RedriveExecution,
     RevisionRow,
     StoreConflict,
+    TagsRow,
     TaskRow,
     TimerRow,
     Unit,
     Upsert,
+    VersionRow,
 )
 
 Table: TypeAlias = dict[Any, Any]
@@ -55,6 +64,10 @@ class Tables:
         self.letters: dict[str, LetterRow] = {}
         self.machines: dict[str, MachineRow] = {}
         self.revisions: dict[int, RevisionRow] = {}
+        self.versions: dict[tuple[str, int], VersionRow] = {}
+        self.aliases: dict[tuple[str, str], AliasRow] = {}
+        self.tags: dict[str, TagsRow] = {}
+        self.express: dict[int, ExpressRow] = {}
         self.activities: dict[str, ActivityRow] = {}
         self.positions: dict[tuple[str, str, int], PositionRow] = {}
         self.last_execution = 0
@@ -82,6 +95,8 @@ class Tables:
                 self._put(*_PLACES[type(row)](self, row), row)
             case EndExecution():
                 self._end(change)
+            case RedriveExecution():
+                self._redrive(change)
             case MovePosition(row=row, force=force):
                 self._move(row, force)
             case MoveTimer(row=row):
@@ -114,6 +129,27 @@ class Tables:
             cause=change.cause,
         )
         self._put(self.executions, row.id, ended)
+
+    def _redrive(self, change: RedriveExecution) -> None:
+        row = self.executions.get(change.execution)
+        if row is None or row.status == "RUNNING":
+            raise StoreConflict(f"execution {change.execution} has not ended")
+        running = row._replace(
+            status="RUNNING",
+            stop_at=None,
+            output=None,
+            error=None,
+            cause=None,
+            redrives=row.redrives + 1,
+            redriven_at=change.at,
+        )
+        self._put(self.executions, row.id, running)
+
+    def forget(self, execution: int) -> None:
+        """Everything of an execution goes."""
+        self.timers.pop(execution, None)
+        self.tasks.pop(execution, None)
+        self._forget(self.executions.pop(execution))
 
     def _move(self, row: PositionRow, force: bool) -> None:
         key = row[:3]
@@ -180,6 +216,10 @@ _PLACES: dict[type, Callable[[Tables, Any], tuple[Table, Any]]] = {
     LetterRow: lambda tables, row: (tables.letters, row.id),
     MachineRow: lambda tables, row: (tables.machines, row.arn),
     RevisionRow: lambda tables, row: (tables.revisions, row.id),
+    VersionRow: lambda tables, row: (tables.versions, (row.machine_arn, row.number)),
+    AliasRow: lambda tables, row: (tables.aliases, (row.machine_arn, row.name)),
+    TagsRow: lambda tables, row: (tables.tags, row.arn),
+    ExpressRow: lambda tables, row: (tables.express, row.id),
     ActivityRow: lambda tables, row: (tables.activities, row.arn),
     DeleteTimer: lambda tables, key: (
         tables.timers.get(key.execution, {}),
@@ -189,6 +229,10 @@ _PLACES: dict[type, Callable[[Tables, Any], tuple[Table, Any]]] = {
     DeleteNotification: lambda tables, key: (tables.notifications, key.id),
     DeleteLetter: lambda tables, key: (tables.letters, key.id),
     DeleteMachine: lambda tables, key: (tables.machines, key.arn),
+    DeleteVersion: lambda tables, key: (tables.versions, (key.machine_arn, key.number)),
+    DeleteAlias: lambda tables, key: (tables.aliases, (key.machine_arn, key.name)),
+    DeleteTags: lambda tables, key: (tables.tags, key.arn),
+    DeleteExpress: lambda tables, key: (tables.express, key.id),
     DeleteActivity: lambda tables, key: (tables.activities, key.arn),
 }
 """For each type of row, and each delete: the table that holds it and its key there."""

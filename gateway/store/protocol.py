@@ -10,165 +10,75 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
-Status: TypeAlias = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
+from gateway.store.rows import (
+    ActivityRow,
+    AliasRow,
+    DocumentRow,
+    ExecutionRow,
+    ExpressRow,
+    HistoryRow,
+    LetterRow,
+    MachineRow,
+    NotificationRow,
+    PositionRow,
+    RevisionRow,
+    Status,
+    TagsRow,
+    TaskRow,
+    TimerRow,
+    VersionRow,
+)
 
-# ----------------------------------------------------------------------------- rows
-
-
-class ExecutionRow(NamedTuple):
-    """One execution. (machine_arn, name) is unique while the row is kept, and so is what is made of
-    them, the ARN."""
-
-    id: int
-    """Given out by the engine, never reused (``Store.last_execution`` tells where to go on)."""
-    arn: str
-    machine_arn: str
-    name: str
-    revision: int
-    """Id of the RevisionRow it began with."""
-    start_at: int
-    input: str
-    trigger: str | None = None
-    """Name of the trigger that started it."""
-    trace: str | None = None
-    """traceHeader of StartExecution, or a W3C traceparent."""
-    status: Status = "RUNNING"
-    stop_at: int | None = None
-    output: str | None = None
-    error: str | None = None
-    cause: str | None = None
-
-
-class HistoryRow(NamedTuple):
-    """The records of one step, encoded (``gateway.asl.codec``)."""
-
-    execution: int
-    first: int
-    """Sequence number of its first record; the next row begins at ``first + count``."""
-    count: int  # type: ignore[assignment]  # Nobody asks a row for tuple.count().
-    at: int
-    format: int
-    records: bytes
-
-
-class DocumentRow(NamedTuple):
-    """A document too large to stand inside a history row; history refers to it by number."""
-
-    execution: int
-    number: int
-    body: bytes
-
-
-class TimerRow(NamedTuple):
-    """Something that an execution waits for until ``due``. Key: (execution, number, kind)."""
-
-    execution: int
-    number: int
-    kind: str
-    """wait | retry | execution | timeout | heartbeat"""
-    due: int
-    interval: int
-    """The whole span in ms: after a restart, timeout and heartbeat timers get a full one."""
-
-
-class TaskRow(NamedTuple):
-    """A task that has been scheduled and has not ended. Key: (execution, number)."""
-
-    execution: int
-    number: int
-    resource: str
-    """Activity ARN, or another Resource."""
-    input: str
-    """What the worker is given."""
-    scheduled_at: int
-    token_hash: bytes | None = None
-    """SHA-256 of the token it was handed out (or is waited for) with."""
-    worker: str | None = None
-    started_at: int | None = None
-    """None while it waits in its queue."""
-
-
-class NotificationRow(NamedTuple):
-    """A notification (or a letter on its way to a dead-letter target) that no sink has accepted."""
-
-    id: str
-    """Stable over all attempts; UUID."""
-    sink: str
-    execution: int
-    """0 for none. The next one of the same sink and execution is not sent before this one."""
-    sequence: int
-    """Order within (sink, execution)."""
-    body: str
-    """The status-change event as JSON; for a dead letter, the letter."""
-    created_at: int
-    due: int
-    """When to try (again)."""
-    attempts: int = 0
-    last_error: str | None = None
-    late: bool = False
-    """Sent again by hand after it had been given up."""
-
-
-class LetterRow(NamedTuple):
-    """What could not be taken or delivered, with the reason; kept until retried or dropped."""
-
-    id: str
-    kind: Literal["message", "notification"]
-    origin: str
-    """Name of the trigger or sink."""
-    reason: str
-    created_at: int
-    coordinates: str
-    """Where it came from, readable: queue, MessageId; topic, partition, offset; execution ARN."""
-    body: str
-    """The whole message (or the notification's row) as JSON: enough to try again."""
-
-
-class MachineRow(NamedTuple):
-    """A state machine; what it does is in its revisions, the newest of which is current."""
-
-    arn: str
-    name: str
-    type: Literal["STANDARD", "EXPRESS"]
-    created_at: int
-    status: Literal["ACTIVE", "DELETING"] = "ACTIVE"
-    managed: str | None = None
-    """Hash of the definition as the configuration file last had it; None if made by the API."""
-
-
-class RevisionRow(NamedTuple):
-    """One definition of a machine; kept while an execution refers to it."""
-
-    id: int
-    """Given out by the engine (``Store.last_revision``)."""
-    revision_id: str
-    """UUID that the API shows."""
-    machine_arn: str
-    definition: str
-    role_arn: str
-    created_at: int
-    settings: str = "{}"
-    """loggingConfiguration, tracingConfiguration, encryptionConfiguration … as JSON."""
-
-
-class ActivityRow(NamedTuple):
-    """A registered activity."""
-
-    arn: str
-    name: str
-    created_at: int
-
-
-class PositionRow(NamedTuple):
-    """How far a partition has been read: everything below ``offset`` has its outcome on disk."""
-
-    source: str
-    """The consumer group (and for other sources what stands in for it)."""
-    topic: str
-    partition: int
-    offset: int
+__all__ = [
+    "ActivityRow",
+    "AliasRow",
+    "Change",
+    "DeleteActivity",
+    "DeleteAlias",
+    "DeleteExpress",
+    "DeleteLetter",
+    "DeleteMachine",
+    "DeleteNotification",
+    "DeleteTags",
+    "DeleteTask",
+    "DeleteTimer",
+    "DeleteVersion",
+    "DocumentRow",
+    "EndExecution",
+    "ExecutionFilter",
+    "ExecutionRow",
+    "ExpressRow",
+    "HistoryRow",
+    "Insert",
+    "LetterRow",
+    "Listing",
+    "MachineRow",
+    "MovePosition",
+    "MoveTimer",
+    "NotificationRow",
+    "OpenStore",
+    "Page",
+    "PositionRow",
+    "RedriveExecution",
+    "RevisionRow",
+    "Stats",
+    "Status",
+    "Store",
+    "StoreBusy",
+    "StoreClosed",
+    "StoreConflict",
+    "StoreFull",
+    "StoreTooNew",
+    "StoreUnusable",
+    "TagsRow",
+    "TaskRow",
+    "TimerRow",
+    "Unit",
+    "Upsert",
+    "VersionRow",
+]
 
 
 # -------------------------------------------------------------------------- changes
@@ -187,6 +97,9 @@ class Insert(NamedTuple):
         | LetterRow
         | MachineRow
         | RevisionRow
+        | VersionRow
+        | AliasRow
+        | ExpressRow
         | ActivityRow
     )
 
@@ -202,10 +115,17 @@ class EndExecution(NamedTuple):
     cause: str | None
 
 
+class RedriveExecution(NamedTuple):
+    """An execution that has ended runs again; what its end had said is gone."""
+
+    execution: int
+    at: int
+
+
 class Upsert(NamedTuple):
     """Put a row in the place of the one with its key, or where there is none."""
 
-    row: TimerRow | TaskRow | NotificationRow | LetterRow | MachineRow
+    row: TimerRow | TaskRow | NotificationRow | LetterRow | MachineRow | AliasRow | TagsRow
 
 
 class MovePosition(NamedTuple):
@@ -255,6 +175,32 @@ class DeleteMachine(NamedTuple):
     arn: str
 
 
+class DeleteVersion(NamedTuple):
+    """Removes a version; the revision stays."""
+
+    machine_arn: str
+    number: int
+
+
+class DeleteAlias(NamedTuple):
+    """Removes an alias."""
+
+    machine_arn: str
+    name: str
+
+
+class DeleteTags(NamedTuple):
+    """The resource has no tags any more."""
+
+    arn: str
+
+
+class DeleteExpress(NamedTuple):
+    """The Express execution has ended."""
+
+    id: int
+
+
 class DeleteActivity(NamedTuple):
     """Removes the activity's registration."""
 
@@ -264,6 +210,7 @@ class DeleteActivity(NamedTuple):
 Change: TypeAlias = (
     Insert
     | EndExecution
+    | RedriveExecution
     | Upsert
     | MovePosition
     | MoveTimer
@@ -272,6 +219,10 @@ Change: TypeAlias = (
     | DeleteNotification
     | DeleteLetter
     | DeleteMachine
+    | DeleteVersion
+    | DeleteAlias
+    | DeleteTags
+    | DeleteExpress
     | DeleteActivity
 )
 Unit: TypeAlias = Sequence[Change]
@@ -303,6 +254,9 @@ class ExecutionFilter:
     status: Status | None = None
     name_prefix: str | None = None
     started_before: int | None = None
+    version: int | None = None
+    alias: str | None = None
+    redriven: bool | None = None
 
 
 @dataclass(slots=True)
@@ -327,8 +281,9 @@ class StoreFull(Exception):
 
 
 class StoreConflict(Exception):
-    """The unit breaks its caller's promise: the key of an inserted row is taken, or the execution
-    that it ends is not running. Nothing of the unit was written; the units beside it were."""
+    """The unit breaks its caller's promise: the key of an inserted row is taken, the execution that
+    it ends is not running, or the one that it redrives has not ended. Nothing of the unit was
+    written; the units beside it were."""
 
 
 class StoreClosed(Exception):
@@ -452,6 +407,22 @@ class Store(Protocol):
 
     async def last_revision(self) -> int:
         """Highest id ever given to a revision, 0 for none; survives retention."""
+        ...
+
+    async def versions(self) -> list[VersionRow]:
+        """All versions, by machine and number."""
+        ...
+
+    async def aliases(self) -> list[AliasRow]:
+        """All aliases, by machine and name."""
+        ...
+
+    async def tags(self) -> list[TagsRow]:
+        """What has tags, by ARN."""
+        ...
+
+    async def express(self) -> list[ExpressRow]:
+        """The Express executions that have not ended, oldest first."""
         ...
 
     async def activities(self) -> list[ActivityRow]:

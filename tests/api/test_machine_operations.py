@@ -55,7 +55,7 @@ async def test_lists_page(api):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"publish": True}, "NotImplementedException.*publish"),
+        ({"tags": [{"key": "aws:x", "value": "1"}]}, "ValidationException.*reserved"),
         ({"versionDescription": "x"}, "ValidationException.*only be set when publish is true"),
         ({"definition": "{"}, "InvalidDefinition"),
         ({"name": "a b"}, "InvalidName"),
@@ -99,19 +99,43 @@ async def test_definitions_are_validated(api):
     }
 
 
-async def test_the_tags_of_a_new_machine_are_kept(api):
-    """ListTagsForResource gives the tags back that CreateStateMachine was given."""
+async def test_tags_are_kept_changed_and_taken_off(api):
+    """On machines and activities alike: those of the creation, those that came, none that went."""
     tags = [{"key": "team", "value": "orders"}]
     made = await api.call(
         "create_state_machine", name="m", definition=PASS, roleArn=ROLE, tags=tags
     )
-    answer = await api.call("list_tags_for_resource", resourceArn=made["stateMachineArn"])
-    assert answer == {"tags": tags}
+    activity = await api.call("create_activity", name="a", tags=tags)
+    for arn in (made["stateMachineArn"], activity["activityArn"]):
+        assert await api.call("list_tags_for_resource", resourceArn=arn) == {"tags": tags}
+        more = [{"key": "team", "value": "billing"}, {"key": "env", "value": ""}]
+        await api.call("tag_resource", resourceArn=arn, tags=more)
+        assert await api.call("list_tags_for_resource", resourceArn=arn) == {"tags": more}
+        await api.call("untag_resource", resourceArn=arn, tagKeys=["team", "other"])
+        assert await api.call("list_tags_for_resource", resourceArn=arn) == {"tags": more[1:]}
+    await api.call("delete_activity", activityArn=activity["activityArn"])
+    await api.call("create_activity", name="a")
+    again = await api.call("list_tags_for_resource", resourceArn=activity["activityArn"])
+    assert again == {"tags": []}
+
+
+async def test_a_resource_has_no_more_than_fifty_tags(api):
+    """The 51st is refused and changes nothing, and so is a tag on a version."""
+    arn = await api.machine()
+    await api.call("publish_state_machine_version", stateMachineArn=arn)
+    fifty = [{"key": f"k{n}", "value": "v"} for n in range(50)]
+    await api.call("tag_resource", resourceArn=arn, tags=fifty)
+    one = [{"key": "one", "value": "more"}]
+    for resource, code in ((arn, "TooManyTags"), (f"{arn}:1", "ResourceNotFound")):
+        with pytest.raises(ClientError, match=code):
+            await api.call("tag_resource", resourceArn=resource, tags=one)
+    listed = await api.call("list_tags_for_resource", resourceArn=arn)
+    assert listed == {"tags": fifty}
 
 
 async def test_operations_that_are_not_served_say_so(api):
     """An operation of the model that Stategate does not have is no UnknownOperation, and no bug."""
-    arn = await api.machine()
-    with pytest.raises(ClientError, match="does not serve ListStateMachineVersions") as refused:
-        await api.call("list_state_machine_versions", stateMachineArn=arn)
+    arn = "arn:aws:states:us-east-1:123456789012:mapRun:m/l:1"
+    with pytest.raises(ClientError, match="does not serve DescribeMapRun") as refused:
+        await api.call("describe_map_run", mapRunArn=arn)
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501

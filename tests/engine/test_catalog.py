@@ -68,9 +68,10 @@ async def test_a_machine_is_there_once_it_is_created(catalog):
 
 async def test_creating_it_again_is_idempotent(catalog):
     """Same name, definition, type and settings: the same machine; role and tags may differ."""
-    tags = {"tags": [{"key": "k", "value": "v"}]}
     first = await catalog.create_machine("m", definition(), "arn:aws:iam::1:role/a")
-    again = await catalog.create_machine("m", definition(), "arn:aws:iam::1:role/b", settings=tags)
+    again = await catalog.create_machine(
+        "m", definition(), "arn:aws:iam::1:role/b", tags={"k": "v"}
+    )
     assert again == first
 
 

@@ -23,6 +23,8 @@ def test_the_end_of_an_execution():
         "detail": {
             "executionArn": "arn:aws:states:us-east-1:123456789012:execution:fulfil:order-1",
             "stateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:fulfil",
+            "stateMachineVersionArn": None,
+            "stateMachineAliasArn": None,
             "name": "order-1",
             "status": "SUCCEEDED",
             "startDate": START,
@@ -31,8 +33,19 @@ def test_the_end_of_an_execution():
             "inputDetails": {"included": True},
             "output": '"done"',
             "outputDetails": {"included": True},
+            "redriveCount": 0,
+            "redriveDate": None,
         },
     }
+
+
+def test_what_an_execution_was_started_through_is_told():
+    """The version and the alias have their ARNs; the machine's own stays as it is."""
+    detail = status_change_event(execution(1, version=3, alias="live"), "id-1")["detail"]
+    machine = "arn:aws:states:us-east-1:123456789012:stateMachine:fulfil"
+    assert detail["stateMachineArn"] == machine
+    assert detail["stateMachineVersionArn"] == f"{machine}:3"
+    assert detail["stateMachineAliasArn"] == f"{machine}:live"
 
 
 def test_the_start_of_an_execution():

@@ -180,6 +180,10 @@ _FLAT: dict[str, tuple[type, Callable[[Any], Any]]] = {
     "letters": (protocol.LetterRow, lambda row: row.id),
     "machines": (protocol.MachineRow, lambda row: row.arn),
     "revisions": (protocol.RevisionRow, lambda row: row.id),
+    "versions": (protocol.VersionRow, lambda row: row[:2]),
+    "aliases": (protocol.AliasRow, lambda row: row[:2]),
+    "tags": (protocol.TagsRow, lambda row: row.arn),
+    "express": (protocol.ExpressRow, lambda row: row.id),
     "activities": (protocol.ActivityRow, lambda row: row.arn),
     "positions": (protocol.PositionRow, lambda row: row[:3]),
 }

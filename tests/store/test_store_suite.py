@@ -20,26 +20,38 @@ from store_rows import (
 
 from gateway.store.protocol import (
     ActivityRow,
+    AliasRow,
     DeleteActivity,
+    DeleteAlias,
+    DeleteExpress,
     DeleteLetter,
     DeleteMachine,
     DeleteNotification,
+    DeleteTags,
     DeleteTask,
     DeleteTimer,
+    DeleteVersion,
     DocumentRow,
     EndExecution,
     ExecutionFilter,
+    ExpressRow,
     Insert,
     MovePosition,
     MoveTimer,
     Page,
     PositionRow,
+    RedriveExecution,
     Stats,
     StoreConflict,
+    TagsRow,
     Upsert,
+    VersionRow,
 )
 
 ALL = ExecutionFilter()
+VERSION = VersionRow(MACHINE, 1, 1, "first", 1_000)
+ALIAS = AliasRow(MACHINE, "live", "", "[[1,100]]", 1_000, 1_000)
+EXPRESS = ExpressRow(-7, "arn:express", MACHINE, "order-7", 1, 1_000, "{}")
 
 
 async def pages(store, which=ALL, limit=3):
@@ -81,6 +93,20 @@ async def test_an_execution_ends_once(store):
     assert await store.letter("l") is None
 
 
+async def test_an_execution_is_redriven(store):
+    """What its end had said is gone, the redrive is counted; one that runs cannot be redriven."""
+    row = execution(1)
+    end = EndExecution(1, "FAILED", 2_000, None, "States.Timeout", "too slow")
+    await store.commit([Insert(row), end, RedriveExecution(1, 3_000)])
+    running = row._replace(redrives=1, redriven_at=3_000)
+    assert await store.execution_by_id(1) == running
+    for unfit in (RedriveExecution(1, 4_000), RedriveExecution(2, 4_000)):
+        with pytest.raises(StoreConflict):
+            await store.commit([Insert(letter("l")), unfit])
+    assert await store.execution_by_id(1) == running
+    assert await store.letter("l") is None
+
+
 @pytest.mark.parametrize(
     "row",
     [
@@ -96,6 +122,9 @@ async def test_an_execution_ends_once(store):
         machine(),
         revision(1),
         ActivityRow("arn:pick", "pick", 1),
+        VERSION,
+        ALIAS,
+        EXPRESS,
     ],
     ids=lambda row: type(row).__name__,
 )
@@ -112,7 +141,7 @@ async def test_a_key_that_is_taken_fails_the_whole_unit(store, row):
             letter("l"),
             machine(),
             revision(1),
-            ActivityRow("arn:pick", "pick", 1),
+            *(ActivityRow("arn:pick", "pick", 1), VERSION, ALIAS, EXPRESS),
         )
     )
     with pytest.raises(StoreConflict):
@@ -229,12 +258,13 @@ async def test_paging_is_not_disturbed_by_newcomers(store):
 
 
 async def test_a_listing_is_narrowed(store):
-    """Machine, status, beginning of the name and age narrow a listing, alone and together."""
+    """Machine, status, beginning of the name, age, version, alias and redrives narrow a listing,
+    alone and together."""
     await store.commit(
         inserts(
-            execution(1, name="a-1", arn="1"),
-            execution(2, name="a-2", arn="2", status="FAILED", stop_at=1),
-            execution(3, name="b-1", arn="3"),
+            execution(1, name="a-1", arn="1", version=2),
+            execution(2, name="a-2", arn="2", status="FAILED", stop_at=1, redrives=1),
+            execution(3, name="b-1", arn="3", version=2, alias="live"),
             execution(4, name="a-1", arn="4", machine_arn="arn:other"),
             execution(5, name="A%_", arn="5", status="FAILED", stop_at=1),
         )
@@ -249,6 +279,10 @@ async def test_a_listing_is_narrowed(store):
         ExecutionFilter("arn:none"): [],
         ExecutionFilter(started_before=1_003): [2, 1],
         ExecutionFilter(status="RUNNING", started_before=1_003): [1],
+        ExecutionFilter(MACHINE, version=2): [3, 1],
+        ExecutionFilter(MACHINE, alias="live"): [3],
+        ExecutionFilter(redriven=True): [2],
+        ExecutionFilter(MACHINE, redriven=False): [5, 3, 1],
     }
     for which, expected in cases.items():
         assert await pages(store, which, limit=1) == [[n] for n in expected] or [[]] * (
@@ -434,6 +468,35 @@ async def test_the_newest_revision_is_current(store):
     assert await store.current_revision(MACHINE) == revision(3)
     assert await store.current_revision("arn:none") is None
     assert await store.last_revision() == 4
+
+
+async def test_versions_aliases_and_tags_are_listed(store):
+    """Each by its key; an alias and tags are replaced, and a delete takes one of them alone."""
+    second = VERSION._replace(number=2, revision=2)
+    other = VERSION._replace(machine_arn="arn:other")
+    test = ALIAS._replace(name="test")
+    await store.commit(inserts(second, other, VERSION, test, ALIAS))
+    moved = ALIAS._replace(routing="[[2,100]]", updated_at=2_000)
+    tags = [TagsRow("arn:a", '{"team":"orders"}'), TagsRow("arn:b", "{}")]
+    await store.commit([Upsert(moved), *map(Upsert, reversed(tags))])
+    assert await store.versions() == [VERSION, second, other]
+    assert await store.aliases() == [moved, test]
+    assert await store.tags() == tags
+    gone = [DeleteVersion(MACHINE, 2), DeleteAlias(MACHINE, "test"), DeleteTags("arn:b")]
+    for _ in range(2):
+        await store.commit(gone)
+        assert await store.versions() == [VERSION, other]
+        assert await store.aliases() == [moved]
+        assert await store.tags() == tags[:1]
+
+
+async def test_express_executions_are_kept_until_they_end(store):
+    """Oldest first, whole; the end deletes them."""
+    later = EXPRESS._replace(id=-9, start_at=2_000, version=1, alias="live", trace="t")
+    await store.commit(inserts(later, EXPRESS))
+    assert await store.express() == [EXPRESS, later]
+    await store.commit([DeleteExpress(-7)])
+    assert await store.express() == [later]
 
 
 async def test_activities_are_registered(store):

@@ -21,20 +21,29 @@ from store_rows import (
 
 from gateway.store.memory import open_memory
 from gateway.store.protocol import (
+    AliasRow,
+    DeleteAlias,
+    DeleteExpress,
     DeleteLetter,
     DeleteMachine,
     DeleteNotification,
+    DeleteTags,
     DeleteTask,
     DeleteTimer,
+    DeleteVersion,
     DocumentRow,
     EndExecution,
     ExecutionFilter,
+    ExpressRow,
     Insert,
     MovePosition,
     MoveTimer,
     Page,
     PositionRow,
+    RedriveExecution,
+    TagsRow,
     Upsert,
+    VersionRow,
 )
 from gateway.store.sqlite import open_sqlite
 
@@ -77,6 +86,9 @@ rows = st.one_of(
     st.builds(lambda i, origin, at: letter(i, origin=origin, created_at=at), names, names, times),
     st.builds(machine, machine_names),
     st.builds(lambda i, name: revision(i, machine_arn=machine(name).arn), ids, machine_names),
+    st.builds(VersionRow, machine_names, ids, ids, names, times),
+    st.builds(AliasRow, machine_names, names, names, st.just("[]"), times, times),
+    st.builds(ExpressRow, ids, names, machine_names, names, ids, times, st.just("{}")),
 )
 changes = st.one_of(
     st.builds(Insert, rows),
@@ -90,6 +102,12 @@ changes = st.one_of(
         st.none(),
         st.none(),
     ),
+    st.builds(RedriveExecution, ids, times),
+    st.builds(Upsert, st.builds(TagsRow, names, st.just("{}"))),
+    st.builds(DeleteVersion, machine_names, ids),
+    st.builds(DeleteAlias, machine_names, names),
+    st.builds(DeleteExpress, ids),
+    st.builds(DeleteTags, names),
     st.builds(Upsert, st.builds(lambda i, k, due: timer(i, kind=k, due=due), ids, kinds, times)),
     st.builds(MoveTimer, st.builds(lambda i, k, due: timer(i, kind=k, due=due), ids, kinds, times)),
     st.builds(Upsert, st.builds(lambda i, due: notification(i, due=due), names, times)),
@@ -171,6 +189,8 @@ async def everything(store):
         "revisions": [await store.revision(i) for i in IDS],
         "current": await store.current_revision(arn),
         "positions": (await store.positions(), await store.positions("a")),
+        "published": (await store.versions(), await store.aliases(), await store.tags()),
+        "express": await store.express(),
         "stats": await store.stats(),
     }
 

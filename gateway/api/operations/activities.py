@@ -5,11 +5,10 @@ from __future__ import annotations
 from gateway.api.model import Request, Response
 from gateway.api.operations.operation import Table
 from gateway.api.paging import one_page
-from gateway.api.statuses import NOT_SERVED
 from gateway.engine.arns import read_arn
 from gateway.engine.catalog import Catalog
 from gateway.engine.machine_settings import merge_settings
-from gateway.errors import ApiError
+from gateway.engine.tags import read_tags
 from gateway.store.protocol import ActivityRow
 
 
@@ -30,11 +29,11 @@ class Activities:
 
     async def create(self, request: Request) -> Response:
         """CreateActivity."""
-        if request.get("tags"):
-            raise ApiError(NOT_SERVED, "tags: activities have no tags yet; leave them out")
         if "encryptionConfiguration" in request:
             merge_settings("{}", {"encryptionConfiguration": request["encryptionConfiguration"]})
-        row = await self._catalog.create_activity(request["name"])
+        row = await self._catalog.create_activity(
+            request["name"], read_tags(request.get("tags", ()))
+        )
         return {"activityArn": row.arn, "creationDate": row.created_at}
 
     async def describe(self, request: Request) -> Response:

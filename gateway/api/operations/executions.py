@@ -11,9 +11,11 @@ from gateway.api.operations.machines import described_revision
 from gateway.api.operations.operation import Table
 from gateway.api.paging import next_token, page_size, read_token
 from gateway.api.statuses import NOT_SERVED
-from gateway.engine.arns import read_arn
+from gateway.engine.arns import qualified, read_arn
 from gateway.engine.engine import Engine
 from gateway.engine.names import check_name
+from gateway.engine.publications import Target
+from gateway.engine.redrive import redrive_refusal
 from gateway.errors import ApiError
 from gateway.store.protocol import ExecutionFilter, ExecutionRow, Page
 
@@ -46,7 +48,7 @@ class Executions:
         """StartExecution."""
         arn = request["stateMachineArn"]
         read_arn(arn, "stateMachine")
-        machine = self._catalog.active_machine(arn)
+        machine = self._catalog.existing_machine(self._catalog.publications.named(arn).machine_arn)
         if machine.type == "EXPRESS":
             raise ApiError(NOT_SERVED, "Express state machines are not started yet")
         name, text = request.get("name") or str(uuid4()), request.get("input", "{}")
@@ -65,7 +67,7 @@ class Executions:
             **_listed(row),
             **data,
             **{name: value for name, value in given.items() if value is not None},
-            **_redrive_status(row),
+            **_redrive_status(row, self._engine.now()),
         }
 
     async def stop(self, request: Request) -> Response:
@@ -83,18 +85,30 @@ class Executions:
             raise ApiError("ValidationException", message)
         arn = request["stateMachineArn"]
         read_arn(arn, "stateMachine")
-        if self._catalog.existing_machine(arn).type == "EXPRESS":
+        named = self._catalog.publications.named(arn)
+        if self._catalog.existing_machine(named.machine_arn).type == "EXPRESS":
             message = "This operation is not supported by this type of state machine"
             raise ApiError("StateMachineTypeNotSupported", message)
-        return await self.list_any(request)
+        return await self._page(request, named)
 
     async def list_any(self, request: Request) -> Response:
-        """ListExecutions of all state machines, or of one; ``namePrefix`` narrows it as well."""
-        status = request.get("statusFilter")
-        # Nothing is redriven yet.
-        if status == "PENDING_REDRIVE" or request.get("redriveFilter") == "REDRIVEN":
+        """ListExecutions of all state machines, or of one."""
+        arn = request.get("stateMachineArn")
+        return await self._page(request, None if arn is None else Target(arn))
+
+    async def _page(self, request: Request, of: Target | None) -> Response:
+        """One page; ``namePrefix`` narrows it as well."""
+        status, redriven = request.get("statusFilter"), request.get("redriveFilter")
+        if status == "PENDING_REDRIVE":  # A status of a map run's children only.
             return {"executions": []}
-        which = ExecutionFilter(request.get("stateMachineArn"), status, request.get("namePrefix"))
+        which = ExecutionFilter(
+            None if of is None else of.machine_arn,
+            status,
+            request.get("namePrefix"),
+            version=None if of is None else of.version,
+            alias=None if of is None else of.alias,
+            redriven=None if redriven is None else redriven == "REDRIVEN",
+        )
         listing = f"ListExecutions {which}"
         page = Page(page_size(request), read_token(listing, request))
         found = await self._store.executions(which, page)
@@ -137,15 +151,20 @@ class Executions:
 
 
 def _listed(row: ExecutionRow) -> Response:
-    ended = {} if row.stop_at is None else {"stopDate": row.stop_at}
+    sometimes = {
+        "stopDate": row.stop_at,
+        "stateMachineVersionArn": qualified(row.machine_arn, row.version),
+        "stateMachineAliasArn": qualified(row.machine_arn, row.alias),
+        "redriveDate": row.redriven_at,
+    }
     return {
         "executionArn": row.arn,
         "stateMachineArn": row.machine_arn,
         "name": row.name,
         "status": row.status,
         "startDate": row.start_at,
-        **ended,
-        "redriveCount": 0,
+        "redriveCount": row.redrives,
+        **{name: value for name, value in sometimes.items() if value is not None},
     }
 
 
@@ -157,11 +176,11 @@ def _data(row: ExecutionRow) -> Response:
     return data
 
 
-def _redrive_status(row: ExecutionRow) -> Response:
-    if row.status in ("RUNNING", "SUCCEEDED"):
-        reason = f"Execution is {row.status} and cannot be redriven"
-        return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
-    return {"redriveStatus": "REDRIVABLE"}
+def _redrive_status(row: ExecutionRow, now: int) -> Response:
+    reason = redrive_refusal(row, now)
+    if reason is None:
+        return {"redriveStatus": "REDRIVABLE"}
+    return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
 
 
 def _without_data(event: dict[str, Json]) -> dict[str, Json]:

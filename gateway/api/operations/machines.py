@@ -7,12 +7,13 @@ from typing import Any, Final
 from gateway.api.model import Request, Response
 from gateway.api.operations.operation import Table
 from gateway.api.paging import one_page
-from gateway.api.statuses import NOT_SERVED
 from gateway.asl.definition import parse_definition
 from gateway.asl.errors import DefinitionError, Diagnostic
-from gateway.engine.arns import read_arn
+from gateway.engine.arns import qualified, read_arn
 from gateway.engine.catalog import INITIAL, Catalog
 from gateway.engine.machine_settings import Settings, read_settings
+from gateway.engine.publications import Target
+from gateway.engine.tags import read_tags
 from gateway.errors import ApiError
 from gateway.store.protocol import MachineRow, RevisionRow
 
@@ -39,49 +40,72 @@ class Machines:
             "DeleteStateMachine": self.delete,
             "ListStateMachines": self.list,
             "ValidateStateMachineDefinition": self.validate,
-            "ListTagsForResource": self.list_tags,
         }
 
     async def create(self, request: Request) -> Response:
         """CreateStateMachine."""
-        _refuse_versions(request)
-        settings = _settings(request, *_SETTINGS, "tags")
-        machine, _ = await self._catalog.create_machine(
+        _check_description(request)
+        machine, revision = await self._catalog.create_machine(
             request["name"],
             request["definition"],
             request["roleArn"],
             request.get("type", "STANDARD"),
-            settings,
+            _settings(request),
+            tags=read_tags(request.get("tags", ())),
         )
-        return {"stateMachineArn": machine.arn, "creationDate": machine.created_at}
+        published = await self._published(revision, request)
+        return {
+            "stateMachineArn": machine.arn,
+            "creationDate": machine.created_at,
+            **published,
+        }
 
     async def describe(self, request: Request) -> Response:
-        """DescribeStateMachine."""
-        arn = _machine_arn(request)
-        machine = self._catalog.existing_machine(arn)
+        """DescribeStateMachine, as it is now or as a version has it."""
+        arn = machine_arn(request)
+        target = self._catalog.publications.named(arn)
+        machine = self._catalog.existing_machine(target.machine_arn)
+        revision = await self._catalog.revision(target.machine_arn, target.version)
         return {
             "stateMachineArn": arn,
             "name": machine.name,
             "status": machine.status,
             "type": machine.type,
             "creationDate": machine.created_at,
-            **described_revision(self._catalog.current(arn), request),
+            **described_revision(revision, request),
+            **self._described_version(target),
         }
+
+    def _described_version(self, target: Target) -> Response:
+        if target.version is None:
+            return {}
+        version = self._catalog.publications.version(target.machine_arn, target.version)
+        assert version is not None, "the ARN has just been found to name one"
+        description = {"description": version.description} if version.description else {}
+        return {"creationDate": version.created_at, **description}
 
     async def update(self, request: Request) -> Response:
         """UpdateStateMachine."""
-        _refuse_versions(request)
+        _check_description(request)
         _, revision = await self._catalog.update_machine(
-            _machine_arn(request),
+            machine_arn(request),
             request.get("definition"),
             request.get("roleArn"),
-            _settings(request, *_SETTINGS),
+            _settings(request),
         )
-        return {"updateDate": revision.created_at, **_revision_id(revision)}
+        published = await self._published(revision, request)
+        return {"updateDate": revision.created_at, **_revision_id(revision), **published}
+
+    async def _published(self, revision: RevisionRow, request: Request) -> Response:
+        if not request.get("publish"):
+            return {}
+        description = request.get("versionDescription", "")
+        row = await self._catalog.publications.publish_revision(revision, description)
+        return {"stateMachineVersionArn": qualified(row.machine_arn, row.number)}
 
     async def delete(self, request: Request) -> Response:
         """DeleteStateMachine."""
-        await self._catalog.delete_machine(_machine_arn(request))
+        await self._catalog.delete_machine(machine_arn(request))
         return {}
 
     async def list(self, request: Request) -> Response:
@@ -99,14 +123,6 @@ class Machines:
             "diagnostics": [_diagnostic(each) for each in shown],
             "truncated": len(shown) < len(wanted),
         }
-
-    async def list_tags(self, request: Request) -> Response:
-        """ListTagsForResource: the tags that a machine was made with; activities have none."""
-        arn = request["resourceArn"]
-        if read_arn(arn, "stateMachine", "activity").kind == "activity":
-            self._catalog.existing_activity(arn)
-            return {"tags": []}
-        return {"tags": read_settings(self._catalog.current(arn).settings).get("tags", [])}
 
 
 def described_revision(revision: RevisionRow, request: Request) -> Response:
@@ -126,20 +142,19 @@ def _revision_id(revision: RevisionRow) -> Response:
     return {"revisionId": revision.revision_id} if known else {}
 
 
-def _machine_arn(request: Request) -> str:
+def machine_arn(request: Request) -> str:
+    """The request's stateMachineArn. Raises ApiError InvalidArn."""
     arn: str = request["stateMachineArn"]
     read_arn(arn, "stateMachine")
     return arn
 
 
-def _settings(request: Request, *names: str) -> Settings:
-    return {name: request[name] for name in names if name in request}
+def _settings(request: Request) -> Settings:
+    return {name: request[name] for name in _SETTINGS if name in request}
 
 
-def _refuse_versions(request: Request) -> None:
-    if request.get("publish"):
-        raise ApiError(NOT_SERVED, "publish: versions of state machines are not served yet")
-    if "versionDescription" in request:
+def _check_description(request: Request) -> None:
+    if "versionDescription" in request and not request.get("publish"):
         message = "Version description can only be set when publish is true"
         raise ApiError("ValidationException", message)
 

@@ -42,6 +42,9 @@ _EXECUTION: Final = {
     "startDate": "Timestamp",
     "stopDate": "Timestamp",
     "redriveCount": "Number",
+    "redriveDate": "Timestamp",
+    "stateMachineVersionArn": "Text",
+    "stateMachineAliasArn": "Text",
 }
 _PAGE: Final = {"maxResults": "PageSize", "nextToken": "Token"}
 

@@ -98,7 +98,7 @@ def _execute(connection: sqlite3.Connection, todo: Statement, rows: list[Sequenc
         parameters = list(chain.from_iterable(rows[place : place + size]))
         touched = connection.execute(todo.sql(size), parameters).rowcount
         if todo.exact and touched != size:
-            raise StoreConflict(f"{rows[place]} or its like ends an execution that is not running")
+            raise StoreConflict(f"{rows[place]} or its like: the execution is not as it should be")
         place += size
 
 

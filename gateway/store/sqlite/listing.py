@@ -69,6 +69,12 @@ def _conditions(which: ExecutionFilter, after: tuple[int, int] | None) -> tuple[
     if which.started_before is not None:
         where += " AND start_at < ?"
         parameters.append(which.started_before)
+    for column, wanted in (("version", which.version), ("alias", which.alias)):
+        if wanted is not None:
+            where += f" AND {column} = ?"
+            parameters.append(wanted)
+    if which.redriven is not None:
+        where += " AND redrives > 0" if which.redriven else " AND redrives = 0"
     if after is not None:
         where += " AND (start_at, id) < (?, ?)"
         parameters += after

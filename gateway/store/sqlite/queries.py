@@ -11,8 +11,10 @@ import orjson
 from gateway.store.paging import letter_key, make_key
 from gateway.store.protocol import (
     ActivityRow,
+    AliasRow,
     DocumentRow,
     ExecutionRow,
+    ExpressRow,
     HistoryRow,
     LetterRow,
     MachineRow,
@@ -21,8 +23,10 @@ from gateway.store.protocol import (
     PositionRow,
     RevisionRow,
     Stats,
+    TagsRow,
     TaskRow,
     TimerRow,
+    VersionRow,
 )
 from gateway.store.sqlite.statements import TABLES, columns
 
@@ -186,6 +190,29 @@ def current_revision(connection: sqlite3.Connection, machine_arn: str) -> Revisi
     where = "WHERE machine_arn = ? ORDER BY id DESC LIMIT 1"
     found = connection.execute(_select(RevisionRow) + where, (machine_arn,)).fetchone()
     return found and RevisionRow._make(found)
+
+
+def versions(connection: sqlite3.Connection) -> list[VersionRow]:
+    """All versions."""
+    found = connection.execute(_select(VersionRow) + "ORDER BY machine_arn, number")
+    return list(map(VersionRow._make, found))
+
+
+def aliases(connection: sqlite3.Connection) -> list[AliasRow]:
+    """All aliases."""
+    found = connection.execute(_select(AliasRow) + "ORDER BY machine_arn, name")
+    return list(map(AliasRow._make, found))
+
+
+def tags(connection: sqlite3.Connection) -> list[TagsRow]:
+    """What has tags."""
+    return list(map(TagsRow._make, connection.execute(_select(TagsRow) + "ORDER BY arn")))
+
+
+def express(connection: sqlite3.Connection) -> list[ExpressRow]:
+    """The Express executions."""
+    found = connection.execute(_select(ExpressRow) + "ORDER BY start_at, id")
+    return list(map(ExpressRow._make, found))
 
 
 def activities(connection: sqlite3.Connection) -> list[ActivityRow]:

@@ -96,7 +96,48 @@ def _fewer_indexes(connection: sqlite3.Connection) -> None:
         connection.execute(f"DROP INDEX execution_{index}")
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create, _fewer_indexes)
+_VERSION_3 = (
+    "ALTER TABLE executions ADD COLUMN version INTEGER",
+    "ALTER TABLE executions ADD COLUMN alias TEXT",
+    "ALTER TABLE executions ADD COLUMN redrives INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE executions ADD COLUMN redriven_at INTEGER",
+    "ALTER TABLE machines ADD COLUMN last_version INTEGER NOT NULL DEFAULT 0",
+    """CREATE TABLE versions (
+        machine_arn TEXT NOT NULL, number INTEGER NOT NULL, revision INTEGER NOT NULL,
+        description TEXT NOT NULL, created_at INTEGER NOT NULL,
+        PRIMARY KEY (machine_arn, number)) WITHOUT ROWID""",
+    """CREATE TABLE aliases (
+        machine_arn TEXT NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL,
+        routing TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+        PRIMARY KEY (machine_arn, name)) WITHOUT ROWID""",
+    "CREATE TABLE tags (arn TEXT NOT NULL PRIMARY KEY, tags TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE express (
+        id INTEGER PRIMARY KEY, arn TEXT NOT NULL, machine_arn TEXT NOT NULL, name TEXT NOT NULL,
+        revision INTEGER NOT NULL, start_at INTEGER NOT NULL, trace TEXT, version INTEGER,
+        alias TEXT, input TEXT NOT NULL)""",
+    # Tags stood among the settings of a revision, where none but those of the creation ever were.
+    """INSERT INTO tags SELECT arn, (
+            SELECT json_group_object(json_extract(value, '$.key'), json_extract(value, '$.value'))
+            FROM json_each(settings, '$.tags'))
+        FROM machines JOIN revisions ON revisions.id =
+            (SELECT max(id) FROM revisions WHERE machine_arn = machines.arn)
+        WHERE json_array_length(settings, '$.tags') > 0""",
+    """UPDATE revisions SET settings = json_remove(settings, '$.tags')
+        WHERE json_type(settings, '$.tags') IS NOT NULL""",
+)
+
+
+def _publications(connection: sqlite3.Connection) -> None:
+    """Versions, aliases, tags, redrives and Express executions."""
+    for statement in _VERSION_3:
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _create,
+    _fewer_indexes,
+    _publications,
+)
 """The n-th brings a file from version n to n + 1 (``PRAGMA user_version``)."""
 
 

@@ -14,16 +14,22 @@ from typing import Any, Final
 
 from gateway.store.protocol import (
     ActivityRow,
+    AliasRow,
     Change,
     DeleteActivity,
+    DeleteAlias,
+    DeleteExpress,
     DeleteLetter,
     DeleteMachine,
     DeleteNotification,
+    DeleteTags,
     DeleteTask,
     DeleteTimer,
+    DeleteVersion,
     DocumentRow,
     EndExecution,
     ExecutionRow,
+    ExpressRow,
     HistoryRow,
     Insert,
     LetterRow,
@@ -32,10 +38,13 @@ from gateway.store.protocol import (
     MoveTimer,
     NotificationRow,
     PositionRow,
+    RedriveExecution,
     RevisionRow,
+    TagsRow,
     TaskRow,
     TimerRow,
     Upsert,
+    VersionRow,
 )
 
 TABLES: dict[type, str] = {
@@ -48,6 +57,10 @@ TABLES: dict[type, str] = {
     LetterRow: "letters",
     MachineRow: "machines",
     RevisionRow: "revisions",
+    VersionRow: "versions",
+    AliasRow: "aliases",
+    TagsRow: "tags",
+    ExpressRow: "express",
     ActivityRow: "activities",
     PositionRow: "positions",
 }
@@ -116,7 +129,8 @@ def _delete(table: str, *key: str) -> Statement:
 
 _INSERT = {row: _put("INSERT", row) for row in TABLES if row is not PositionRow}
 _UPSERT = {
-    row: _put("REPLACE", row) for row in (TimerRow, TaskRow, NotificationRow, LetterRow, MachineRow)
+    row: _put("REPLACE", row)
+    for row in (TimerRow, TaskRow, NotificationRow, LetterRow, MachineRow, AliasRow, TagsRow)
 }
 _DELETE: dict[type, Statement] = {
     DeleteTimer: _delete("timers", "execution", "number", "kind"),
@@ -124,6 +138,10 @@ _DELETE: dict[type, Statement] = {
     DeleteNotification: _delete("notifications", "id"),
     DeleteLetter: _delete("letters", "id"),
     DeleteMachine: _delete("machines", "arn"),
+    DeleteVersion: _delete("versions", "machine_arn", "number"),
+    DeleteAlias: _delete("aliases", "machine_arn", "name"),
+    DeleteTags: _delete("tags", "arn"),
+    DeleteExpress: _delete("express", "id"),
     DeleteActivity: _delete("activities", "arn"),
 }
 _END = Statement(
@@ -135,6 +153,21 @@ _END = Statement(
     ") AS new WHERE executions.id = new.column1 AND executions.status = 'RUNNING'",
     exact=True,
 )
+_REDRIVE = Statement(
+    "executions",
+    "UPDATE executions SET status = 'RUNNING', stop_at = NULL, output = NULL, error = NULL,"
+    " cause = NULL, redrives = redrives + 1, redriven_at = new.column2 FROM (VALUES ",
+    _marks(RedriveExecution),
+    ", ",
+    ") AS new WHERE executions.id = new.column1 AND executions.status <> 'RUNNING'",
+    exact=True,
+)
+_AS_IT_IS: dict[type, Statement] = {
+    EndExecution: _END,
+    RedriveExecution: _REDRIVE,
+    **_DELETE,
+}
+"""The changes that are their statement's parameters."""
 _SET_POSITION = _put("REPLACE", PositionRow)
 _MOVE_POSITION = _put(
     "INSERT",
@@ -156,8 +189,6 @@ def statement(change: Change) -> tuple[Statement, Sequence[Any]]:
     match change:
         case Insert():
             return _INSERT[type(change.row)], change.row
-        case EndExecution():
-            return _END, change
         case Upsert():
             return _UPSERT[type(change.row)], change.row
         case MovePosition(row=row, force=force):
@@ -165,4 +196,4 @@ def statement(change: Change) -> tuple[Statement, Sequence[Any]]:
         case MoveTimer():
             return _MOVE_TIMER, change.row
         case _:
-            return _DELETE[type(change)], change
+            return _AS_IT_IS[type(change)], change

@@ -10,8 +10,10 @@ import trio
 
 from gateway.store.protocol import (
     ActivityRow,
+    AliasRow,
     ExecutionFilter,
     ExecutionRow,
+    ExpressRow,
     HistoryRow,
     LetterRow,
     Listing,
@@ -21,9 +23,11 @@ from gateway.store.protocol import (
     PositionRow,
     RevisionRow,
     Stats,
+    TagsRow,
     TaskRow,
     TimerRow,
     Unit,
+    VersionRow,
 )
 from gateway.store.sqlite import listing, queries, upkeep
 from gateway.store.sqlite.readers import Readers
@@ -144,6 +148,22 @@ class SqliteStore:
     async def last_revision(self) -> int:
         """Highest id ever given to a revision, 0 for none."""
         return await self._read(queries.last, "revisions")
+
+    async def versions(self) -> list[VersionRow]:
+        """All versions, by machine and number."""
+        return await self._read(queries.versions)
+
+    async def aliases(self) -> list[AliasRow]:
+        """All aliases, by machine and name."""
+        return await self._read(queries.aliases)
+
+    async def tags(self) -> list[TagsRow]:
+        """What has tags, by ARN."""
+        return await self._read(queries.tags)
+
+    async def express(self) -> list[ExpressRow]:
+        """The Express executions that have not ended, oldest first."""
+        return await self._read(queries.express)
 
     async def activities(self) -> list[ActivityRow]:
         """All activities, by ARN."""
