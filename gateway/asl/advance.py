@@ -162,7 +162,7 @@ def _answer(run: Run, task: Task, stimulus: s.HandOut | s.Return | s.Succeed | s
         case s.Succeed(number, output):
             run.emit(r.TaskSucceeded(frame.id, number, output))
             state = run.state(frame)
-            _guarded(run, frame, lambda run, frame: flow.succeed(run, frame, state, output))
+            _guarded(run, frame, lambda run, frame: flow.leave(run, frame, state, output))
         case s.Fail(number, error, cause):
             run.emit(r.TaskFailed(frame.id, number, error, cause))
             flow.fail(run, frame, StateError(error, cause))

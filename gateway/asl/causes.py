@@ -55,3 +55,44 @@ def result_path_mismatch(text: str, document: Json) -> StateError:
     """ResultPath does not fit the document that it should put the result into."""
     cause = f"Unable to apply ReferencePath {text} to input {shown(document)}"
     return StateError("States.ResultPathMatchFailure", cause, located=True)
+
+
+def not_a_string(field: str) -> StateError:
+    """ErrorPath or CausePath finds something else."""
+    return StateError(
+        "States.Runtime", f"The value of the field '{field}' is not a string", located=True
+    )
+
+
+def not_an_integer(field: str, value: Json) -> StateError:
+    """TimeoutSecondsPath or HeartbeatSecondsPath finds no number of seconds."""
+    cause = f"The {field} parameter does not reference a valid integer: {field} == {value}"
+    return StateError("States.Runtime", cause, located=True)
+
+
+def not_a_count(field: str, value: Json, path: str) -> StateError:
+    """MaxConcurrencyPath or its like finds no number of things."""
+    text = value if isinstance(value, str) else shown(value)
+    cause = f'The {field} field refers to value "{text}" which is not a valid integer: {path}'
+    return StateError("States.Runtime", cause, located=True)
+
+
+def not_seconds(value: Json) -> StateError:
+    """SecondsPath finds no number of seconds."""
+    cause = f"The SecondsPath parameter references an invalid number of seconds: {value}"
+    return StateError("States.Runtime", cause, located=True)
+
+
+def not_a_timestamp(value: Json) -> StateError:
+    """TimestampPath finds no timestamp."""
+    cause = (
+        "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time "
+        f"format string: TimestampPath == {value}"
+    )
+    return StateError("States.Runtime", cause, located=True)
+
+
+def not_a_list(value: Json) -> StateError:
+    """ItemsPath finds something else."""
+    cause = f'Reference path "$" must point to array. Actual value: {shown(value)}'
+    return StateError("States.Runtime", cause, located=True)

@@ -1,4 +1,4 @@
-"""Choice rules in JSONPath: And, Or and Not over the operators of ``choice_operators``.
+"""Choice rules, and those in JSONPath: And, Or and Not over the operators of ``choice_operators``.
 
 A whole rule is checked at once: all that is wrong with it is reported together.
 """
@@ -6,10 +6,14 @@ A whole rule is checked at once: all that is wrong with it is reported together.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.asl.choice_operators import Condition, compile_operand_path, compile_operator
 from gateway.asl.errors import DefinitionError, Diagnostic, ExpressionError
 from gateway.asl.scope import Json, Scope
+
+if TYPE_CHECKING:
+    from gateway.asl.languages.language import Exit
 
 MOST_NESTED = 50
 """And, Or and Not in each other: deeper than anybody writes; no recursion ends the daemon."""
@@ -24,14 +28,17 @@ class ChoiceRule:
     next: str
     """The name of the state to go to."""
     condition: Condition
+    exit: Exit
+    """The way out of the state with this rule."""
 
     def matches(self, scope: Scope) -> bool:
         """Whether the execution goes this way. Raises StateError where a path leads nowhere."""
         return self.condition(scope)
 
 
-def compile_rule(rule: Json, location: str) -> ChoiceRule:
-    """The rule at ``location``, as ``/States/A/Choices/0``. DefinitionError: all that is wrong."""
+def compile_rule(rule: Json, location: str) -> tuple[str, Condition]:
+    """Where the rule at ``location`` (as ``/States/A/Choices[0]``) leads, and when.
+    DefinitionError: all that is wrong."""
     compiler = _Compiler()
     condition = compiler.condition(rule, location, 0)
     target = rule.get("Next") if isinstance(rule, dict) else None
@@ -39,7 +46,7 @@ def compile_rule(rule: Json, location: str) -> ChoiceRule:
         compiler.report("The field 'Next' is required and must name a state", location)
     if compiler.diagnostics or condition is None or not isinstance(target, str):
         raise DefinitionError(compiler.diagnostics)
-    return ChoiceRule(target, condition)
+    return target, condition
 
 
 class _Compiler:

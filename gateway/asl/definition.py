@@ -4,25 +4,37 @@ is not."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
-from gateway.asl.choice import compile_rule
-from gateway.asl.errors import DefinitionError, Diagnostic, ExpressionError
+from gateway.asl.errors import DefinitionError, Diagnostic
 from gateway.asl.fields import SCHEMA, Fields
-from gateway.asl.scope import Expression, Json, Scope
+from gateway.asl.languages.jsonpath import JSONPATH
+from gateway.asl.languages.language import QueryLanguage
+from gateway.asl.scope import Json
 from gateway.asl.states.choice import Choice
 from gateway.asl.states.map import Map
 from gateway.asl.states.parallel import Parallel
 from gateway.asl.states.passing import Fail, Pass, Succeed
 from gateway.asl.states.state import Catcher, Program, Retrier, State, StateMachine
 from gateway.asl.states.task import Task
-from gateway.asl.states.wait import Wait, moment_of, parse_timestamp, seconds_after
+from gateway.asl.states.wait import Wait
 from gateway.asl.unsupported import only_supported, only_supported_processor
+from gateway.asl.variables import assigned_names
 
 MAX_BYTES: Final = 1_048_576
+LANGUAGES: Final[dict[str, QueryLanguage]] = {each.name: each for each in (JSONPATH,)}
 Common = dict[str, Json]
+
+
+class Place(NamedTuple):
+    """Where in a definition a state stands."""
+
+    language: QueryLanguage
+    """The state's own, or that of the whole machine."""
+    variables: frozenset[str] = frozenset()
+    """What is assigned around the program that the state is in."""
 
 
 def parse_definition(text: str) -> StateMachine:
@@ -30,8 +42,9 @@ def parse_definition(text: str) -> StateMachine:
     fields = Fields(_document(text), "", [])
     only_supported(fields)
     timeout = fields.integer("TimeoutSeconds", 1, 99_999_999)
+    place = Place(_language(fields) or JSONPATH)
     try:
-        program = _program(fields)
+        program = _program(fields, place)
     except RecursionError:
         raise _refusal("The states are nested too deeply") from None
     if fields.diagnostics:
@@ -56,26 +69,54 @@ def _refusal(message: str, code: str = SCHEMA) -> DefinitionError:
     return DefinitionError([Diagnostic(code, "/", message)])
 
 
-def _program(fields: Fields) -> Program:
+def _language(fields: Fields) -> QueryLanguage | None:
+    name = fields.string("QueryLanguage")
+    if name is not None and name not in LANGUAGES:
+        fields.error(f"Expected one of [{', '.join(LANGUAGES)}]", "QueryLanguage")
+    return LANGUAGES.get(name or "")
+
+
+def _program(fields: Fields, place: Place) -> Program:
     """The states of a machine, branch or iteration, checked as a graph."""
     if not fields.require("States", "StartAt"):
         return Program("", {})
     start_at = fields.string("StartAt") or ""
     states: dict[str, State] = {}
     given = fields.object("States")
-    for name, members in (given.members if given else {}).items():
-        location = f"{fields.location}/States/{name}"
-        if not isinstance(members, dict):
-            fields.error("Expected value of type Object", f"States/{name}")
-            continue
+    named = {} if given is None else _named(fields, given)
+    inner = place._replace(variables=place.variables.union(*map(_assigned(place), named.values())))
+    for name, members in named.items():
         if not 1 <= len(name) <= 80:
             fields.error("State names must have 1 to 80 characters", f"States/{name}")
-        state = _state(name, Fields(members, location, fields.diagnostics))
+        state = _state(name, members, inner)
         if state is not None:
             states[name] = state
     if given is not None:
         _check_graph(fields, start_at, states, set(given.members))
     return Program(start_at, states)
+
+
+def _named(fields: Fields, given: Fields) -> dict[str, Fields]:
+    """The members of each state."""
+    named = {}
+    for name, members in given.members.items():
+        if isinstance(members, dict):
+            named[name] = Fields(members, f"{given.location}/{name}", fields.diagnostics)
+        else:
+            fields.error("Expected value of type Object", f"States/{name}")
+    return named
+
+
+def _assigned(place: Place) -> Callable[[Fields], set[str]]:
+    """The variables that a state assigns; none may have the name of one around its program."""
+
+    def names(state: Fields) -> set[str]:
+        found = set(assigned_names(state))
+        for name in sorted(found & place.variables):
+            state.error(f"The variable '{name}' is assigned outside of this state, too", "Assign")
+        return found
+
+    return names
 
 
 def targets(state: State) -> list[tuple[str, str]]:
@@ -110,7 +151,7 @@ def _check_graph(fields: Fields, start_at: str, states: dict[str, State], names:
 # --------------------------------------------------------------------------- states
 
 
-def _state(name: str, fields: Fields) -> State | None:
+def _state(name: str, fields: Fields, place: Place) -> State | None:
     if not fields.require("Type"):
         return None
     build = _TYPES.get(str(fields.members["Type"]))
@@ -120,39 +161,42 @@ def _state(name: str, fields: Fields) -> State | None:
         return None
     only_supported(fields)
     before = len(fields.diagnostics)
-    state = build(fields, {"name": name})
+    language = _state_language(fields, place.language)
+    language.refuse_foreign(fields)
+    kind = fields.members["Type"]
+    common = {
+        "name": name,
+        "entry": language.entry(fields, kind),
+        "exit": language.exit(fields, kind),
+    }
+    # The programs inside have the machine's language again.
+    state = build(fields, common, language, place)
     return state if len(fields.diagnostics) == before else None
 
 
-def _flowing(fields: Fields, common: Common) -> Common:
-    """InputPath and OutputPath: every type but Fail."""
-    return {
-        **common,
-        "input_path": fields.path("InputPath"),
-        "output_path": fields.path("OutputPath"),
-    }
+def _state_language(fields: Fields, machine: QueryLanguage) -> QueryLanguage:
+    language = _language(fields) or machine
+    if language is not machine and machine is not JSONPATH:
+        fields.error(
+            f"'QueryLanguage' can not be '{language.name}' if set to '{machine.name}' for whole "
+            "state machine"
+        )
+    return language
 
 
 def _leading(fields: Fields, common: Common) -> Common:
     """Next or End: every type that goes on."""
     if fields.one_of("Next", "End", required=True) == "End" and not fields.boolean("End"):
         fields.error("'End' must be true", "End")
-    return {**_flowing(fields, common), "next": fields.string("Next")}
+    return {**common, "next": fields.string("Next")}
 
 
-def _shaping(fields: Fields, common: Common) -> Common:
-    """ResultPath: the types that have a result."""
-    path, keeps = fields.reference("ResultPath")
-    return {**_leading(fields, common), "result_path": path, "keeps_result": keeps}
-
-
-def _failing(fields: Fields, common: Common) -> Common:
-    """ResultSelector, Retry and Catch: the types that can fail."""
+def _failing(fields: Fields, common: Common, language: QueryLanguage) -> Common:
+    """Retry and Catch: the types that can fail."""
     return {
-        **_shaping(fields, common),
-        "result_selector": fields.template("ResultSelector"),
+        **_leading(fields, common),
         "retry": tuple(_retrier(each) for each in fields.objects("Retry")),
-        "catch": tuple(_catcher(each) for each in fields.objects("Catch")),
+        "catch": tuple(_catcher(each, language) for each in fields.objects("Catch")),
     }
 
 
@@ -186,111 +230,76 @@ def _retrier(fields: Fields) -> Retrier:
     )
 
 
-def _catcher(fields: Fields) -> Catcher:
+def _catcher(fields: Fields, language: QueryLanguage) -> Catcher:
     fields.require("Next")
-    path, keeps = fields.reference("ResultPath")
-    return Catcher(_error_names(fields), fields.string("Next") or "", path, keeps)
+    language.refuse_foreign(fields)
+    errors = _error_names(fields)
+    return Catcher(errors, fields.string("Next") or "", language.catcher(fields))
 
 
-def _pass(fields: Fields, common: Common) -> State:
+def _pass(fields: Fields, common: Common, _language: QueryLanguage, _place: Place) -> State:
     return Pass(
-        **_shaping(fields, common),
-        parameters=fields.template("Parameters"),
+        **_leading(fields, common),
         result=fields.members.get("Result"),
         has_result="Result" in fields,
     )
 
 
-def _succeed(fields: Fields, common: Common) -> State:
-    return Succeed(**_flowing(fields, common))
+def _succeed(_fields: Fields, common: Common, _language: QueryLanguage, _place: Place) -> State:
+    return Succeed(**common)
 
 
-def _fail(fields: Fields, common: Common) -> State:
-    return Fail(**common, error=_text_of(fields, "Error"), cause=_text_of(fields, "Cause"))
-
-
-def _text_of(fields: Fields, name: str) -> Expression | None:
-    if fields.one_of(name, f"{name}Path") == f"{name}Path":
-        return fields.expression(f"{name}Path")
-    text = fields.string(name)
-    return None if text is None else lambda _scope: text
-
-
-def _choice(fields: Fields, common: Common) -> State | None:
-    rules = []
-    if fields.require("Choices") and not fields.typed("Choices", list, "Array"):
-        fields.error("Expected a non-empty array of rules", "Choices")
-    for each in fields.objects("Choices"):
-        try:
-            rules.append(compile_rule(each.members, each.location))
-        except DefinitionError as error:
-            fields.diagnostics.extend(error.diagnostics)
-        except ExpressionError as error:
-            each.error(str(error))
-    return Choice(**_flowing(fields, common), rules=tuple(rules), default=fields.string("Default"))
-
-
-def _wait(fields: Fields, common: Common) -> State:
-    until = _until(fields)
-    return Wait(**_leading(fields, common), until=until)
-
-
-def _until(fields: Fields) -> Callable[[Scope, int], int]:
-    forms = ("Seconds", "Timestamp", "SecondsPath", "TimestampPath")
-    match fields.one_of(*forms, required=True):
-        case "Seconds":
-            seconds = fields.integer("Seconds", 0, 99_999_999) or 0
-            return lambda _scope, at: at + seconds * 1000
-        case "Timestamp":
-            moment = parse_timestamp(fields.string("Timestamp"))
-            if moment is None:
-                fields.error("Expected an RFC 3339 timestamp as 2016-03-14T01:59:00Z", "Timestamp")
-            return lambda _scope, _at: moment or 0
-        case "SecondsPath":
-            path = fields.value_path("SecondsPath")
-            return lambda scope, at: seconds_after(path(scope) if path else 0, "SecondsPath", at)
-        case _:
-            path = fields.value_path("TimestampPath")
-            return lambda scope, _at: moment_of(path(scope) if path else "", "TimestampPath")
-
-
-def _task(fields: Fields, common: Common) -> State:
-    fields.require("Resource")
-    return Task(
-        **_failing(fields, common),
-        parameters=fields.template("Parameters"),
-        resource=fields.string("Resource") or "",
-        timeout=fields.seconds("TimeoutSeconds"),
-        heartbeat=fields.seconds("HeartbeatSeconds"),
+def _fail(fields: Fields, common: Common, language: QueryLanguage, _place: Place) -> State:
+    return Fail(
+        **common, error=language.text(fields, "Error"), cause=language.text(fields, "Cause")
     )
 
 
-def _parallel(fields: Fields, common: Common) -> State:
+def _choice(fields: Fields, common: Common, language: QueryLanguage, _place: Place) -> State:
+    if fields.require("Choices") and not fields.typed("Choices", list, "Array"):
+        fields.error("Expected a non-empty array of rules", "Choices")
+    return Choice(**common, rules=language.rules(fields), default=fields.string("Default"))
+
+
+def _wait(fields: Fields, common: Common, language: QueryLanguage, _place: Place) -> State:
+    return Wait(**_leading(fields, common), until=language.until(fields))
+
+
+def _task(fields: Fields, common: Common, language: QueryLanguage, _place: Place) -> State:
+    fields.require("Resource")
+    return Task(
+        **_failing(fields, common, language),
+        resource=fields.string("Resource") or "",
+        timeout=language.seconds(fields, "TimeoutSeconds"),
+        heartbeat=language.seconds(fields, "HeartbeatSeconds"),
+    )
+
+
+def _parallel(fields: Fields, common: Common, language: QueryLanguage, place: Place) -> State:
     fields.require("Branches")
-    branches = tuple(_program(each) for each in fields.objects("Branches"))
+    branches = tuple(_program(each, place) for each in fields.objects("Branches"))
     if "Branches" in fields and not branches:
         fields.error("Expected a non-empty array of branches", "Branches")
-    parameters = fields.template("Parameters")
-    return Parallel(**_failing(fields, common), parameters=parameters, programs=branches)
+    return Parallel(**_failing(fields, common, language), programs=branches)
 
 
-def _map(fields: Fields, common: Common) -> State:
-    # Iterator and Parameters are the names that ItemProcessor and ItemSelector had before.
+def _map(fields: Fields, common: Common, language: QueryLanguage, place: Place) -> State:
+    # Iterator is the name that ItemProcessor had before.
     inner = fields.one_of("ItemProcessor", "Iterator", required=True)
-    selector = fields.one_of("ItemSelector", "Parameters")
     processor = fields.object(inner) if inner else None
     if processor is not None:
         only_supported_processor(processor)
     return Map(
-        **_failing(fields, common),
-        programs=() if processor is None else (_program(processor),),
-        items_path=fields.value_path("ItemsPath"),
-        item_selector=fields.template(selector) if selector else None,
-        max_concurrency=fields.count("MaxConcurrency"),
+        **_failing(fields, common, language),
+        programs=() if processor is None else (_program(processor, place),),
+        items=language.items(fields),
+        item_selector=language.item_selector(fields),
+        max_concurrency=language.count(fields, "MaxConcurrency"),
     )
 
 
-_TYPES: Final[dict[str, Callable[[Fields, Common], State | None]]] = {
+_Build = Callable[[Fields, Common, QueryLanguage, Place], State]
+_TYPES: Final[dict[str, _Build]] = {
     "Pass": _pass,
     "Task": _task,
     "Choice": _choice,

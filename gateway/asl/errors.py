@@ -27,6 +27,19 @@ class StateError(Exception):
         """AWS puts "An error occurred while executing the state '<name>' (entered at the event id
         #<n>). " before the cause; ``advance`` does so where this is set."""
 
+    def locate(self, place: str) -> None:
+        """Put the place before the cause, once."""
+        self.cause, self.located = f"{place}{self.cause}", False
+
+
+class QueryEvaluationError(StateError):
+    """A JSONata expression fails: it throws, finds nothing, or gives what its field cannot take."""
+
+    def __init__(self, cause: str, location: str | None) -> None:
+        super().__init__("States.QueryEvaluationError", cause, located=True)
+        self.location = location
+        """The field, as ``Output/total``; None where it is no expression's fault."""
+
 
 class ExpressionError(ValueError):
     """A path, intrinsic call, template or rule that does not parse; the message says what and

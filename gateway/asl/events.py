@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, Final, TypeAlias
 
+from orjson import dumps
+
 from gateway.asl import records as r
 from gateway.asl.execution import Execution
 from gateway.asl.frame import Identity
@@ -101,10 +103,17 @@ def _entered(record: r.StateEntered, execution: Execution) -> _Details:
 
 def _exited(record: r.StateExited, execution: Execution) -> _Details:
     frame = execution.frames[record.frame]
-    return f"{frame.type}StateExited", {
-        "name": frame.left,
-        **_text("output", execution.text(frame.data)),
-    }
+    details = {"name": frame.left, **_text("output", execution.text(frame.data))}
+    if frame.assigned:
+        texts = {name: dumps(value).decode() for name, value in sorted(frame.assigned.items())}
+        details |= {"assignedVariables": texts, "assignedVariablesDetails": _WHOLE}
+    return f"{frame.type}StateExited", details
+
+
+def _evaluation_failed(record: r.EvaluationFailed, execution: Execution) -> _Details:
+    state = execution.frames[record.frame].state
+    location = {} if record.location is None else {"location": record.location}
+    return "EvaluationFailed", {**_error(record), **location, "state": state}
 
 
 def _aborted(record: r.StateAborted, execution: Execution) -> _Details:
@@ -192,6 +201,7 @@ _EVENTS: Final[dict[type[Record], Callable[[Any, Execution], _Details]]] = {
     r.ExecutionStarted: _started,
     r.StateEntered: _entered,
     r.StateExited: _exited,
+    r.EvaluationFailed: _evaluation_failed,
     r.StateAborted: _aborted,
     r.TaskScheduled: _scheduled,
     r.TaskStarted: _task_started,

@@ -169,9 +169,12 @@ class Execution:
         self._event(frame)
         frame.state, frame.type, frame.next = record.name, record.type, None
         frame.entered_at, frame.entered_event = at, self.event_id
+        frame.entered_after = self.previous_event_id
         frame.resource = ""
         if frame.retries:
             frame.retries = {}
+        if frame.assigned:
+            frame.assigned = None
 
     def _state_exited(self, record: r.StateExited, _at: int) -> None:
         frame = self.frames[record.frame]
@@ -182,6 +185,19 @@ class Execution:
         frame.left, frame.state, frame.next = frame.state or "", None, record.next
         if record.output is not SAME:
             frame.data = record.output
+
+    def _variables_assigned(self, record: r.VariablesAssigned, _at: int) -> None:
+        frame = self.frames[record.frame]
+        frame.assigned = record.variables
+        frame.variables = {**frame.variables, **record.variables}
+
+    def _evaluation_failed(self, record: r.EvaluationFailed, _at: int) -> None:
+        frame = self.frames[record.frame]
+        self._event(frame)
+        # AWS: it does not follow the event of the state's beginning but what that one follows;
+        # the failure of a Wait's Timestamp, however, does.
+        if self.previous_event_id == frame.entered_event and record.location != "Timestamp":
+            self.previous_event_id = frame.entered_after
 
     def _state_aborted(self, record: r.StateAborted, _at: int) -> None:
         self._event(self.frames[record.frame])
@@ -242,7 +258,8 @@ class Execution:
         data = frame.data if record.input is SAME else record.input
         frame.join.started = record.branches
         for index in range(record.branches):
-            child = Frame(record.first + index, frame.id, index, data, self.event_id)
+            number = record.first + index
+            child = Frame(number, frame.id, index, data, self.event_id, frame.variables)
             frame.join.children.add(child.id)
             self._add_frame(child)
         self._settle(frame)
@@ -275,7 +292,8 @@ class Execution:
         data = join.items[record.item] if record.input is SAME else record.input
         join.started = record.item + 1
         join.children.add(record.child)
-        self._add_frame(Frame(record.child, frame.id, record.item, data, self.event_id))
+        child = Frame(record.child, frame.id, record.item, data, self.event_id, frame.variables)
+        self._add_frame(child)
         self._settle(frame)
 
     def _child_succeeded(
@@ -343,6 +361,8 @@ class Execution:
         r.ExecutionStarted: _execution_started,
         r.StateEntered: _state_entered,
         r.StateExited: _state_exited,
+        r.VariablesAssigned: _variables_assigned,
+        r.EvaluationFailed: _evaluation_failed,
         r.StateAborted: _state_aborted,
         r.WaitStarted: _wait_started,
         r.RetryScheduled: _retry_scheduled,

@@ -7,16 +7,13 @@ in ``diagnostics``; so one walk finds every problem.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-import orjson
+from gateway.asl.errors import Diagnostic, ExpressionError
+from gateway.asl.scope import Json
+from gateway.asl.timestamp import timestamp_milliseconds
 
-from gateway.asl.errors import Diagnostic, ExpressionError, StateError
-from gateway.asl.expression import compile_expression, compile_field_path
-from gateway.asl.reference import ReferencePath, compile_reference
-from gateway.asl.scope import Expression, Json, Scope
-from gateway.asl.template import compile_template
-
+Compiled = TypeVar("Compiled")
 SCHEMA: Final = "SCHEMA_VALIDATION_FAILED"
 
 
@@ -106,93 +103,21 @@ class Fields:
             return None
         return Fields(value, f"{self.location}/{name}", self.diagnostics)
 
-    # ------------------------------------------------------------- expressions
-    def _compiled(self, name: str, compiler: Callable[[Any], Any], value: Json) -> Any:
+    def timestamp(self, name: str) -> int:
+        """A constant timestamp, in milliseconds since the epoch."""
+        moment = timestamp_milliseconds(self.string(name))
+        if moment is None:
+            self.error("Expected an RFC 3339 timestamp as 2016-03-14T01:59:00Z", name)
+        return moment or 0
+
+    def compiled(
+        self, name: str, compiler: Callable[[Any], Compiled], value: Json
+    ) -> Compiled | None:
+        """What the compiler makes of the member's value; None where it is missing or wrong."""
+        if value is None:
+            return None
         try:
             return compiler(value)
         except ExpressionError as error:
             self.error(str(error), name)
             return None
-
-    def path(self, name: str) -> Expression | None:
-        """InputPath or OutputPath: ``$`` and a missing one change nothing, null gives ``{}``."""
-        if name not in self.members or self.members[name] == "$":
-            return None
-        if self.members[name] is None:
-            return lambda _scope: {}
-        return self.value_path(name)
-
-    def value_path(self, name: str) -> Expression | None:
-        """A path that is looked up when the state runs."""
-        text = self.string(name)
-        if text is None:
-            return None
-        found: Expression | None = self._compiled(name, compile_field_path, text)
-        return found
-
-    def expression(self, name: str) -> Expression | None:
-        """A path or an intrinsic function."""
-        text = self.string(name)
-        if text is None:
-            return None
-        found: Expression | None = self._compiled(
-            name, lambda value: compile_expression(value, field=name), text
-        )
-        return found
-
-    def template(self, name: str) -> Expression | None:
-        """A payload template."""
-        if name not in self.members:
-            return None
-        found: Expression | None = self._compiled(name, compile_template, self.members[name])
-        return found
-
-    def reference(self, name: str) -> tuple[ReferencePath | None, bool]:
-        """ResultPath, and whether there is a result at all (False for null)."""
-        if name not in self.members or self.members[name] == "$":
-            return None, True
-        if self.members[name] is None:
-            return None, False
-        text = self.string(name)
-        return (None if text is None else self._compiled(name, compile_reference, text)), True
-
-    def seconds(self, name: str) -> Callable[[Scope], int | None]:
-        """``<name>`` as a constant or ``<name>Path`` as a path to one; None where neither is
-        there."""
-        if self.one_of(name, f"{name}Path") != f"{name}Path":
-            constant = self.integer(name, 1, 99_999_999)
-            return lambda _scope: constant
-        path = self.value_path(f"{name}Path")
-        return lambda scope: path and _positive(path(scope), f"{name}Path")
-
-    def count(self, name: str) -> Callable[[Scope], int]:
-        """``<name>`` as a constant or ``<name>Path`` as a path to one; 0 where neither is there."""
-        if self.one_of(name, f"{name}Path") != f"{name}Path":
-            constant = self.integer(name, 0, 2**31 - 1) or 0
-            return lambda _scope: constant
-        text, path = self.members[f"{name}Path"], self.value_path(f"{name}Path")
-        return lambda scope: _count(path(scope) if path else 0, f"{name}Path", text)
-
-
-def _positive(value: Json, field: str) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 99_999_999:
-        return value
-    raise StateError(
-        "States.Runtime",
-        f"The {field} parameter does not reference a valid integer: {field} == {value}",
-        located=True,
-    )
-
-
-def _count(value: Json, field: str, path: str) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    raise StateError(
-        "States.Runtime",
-        f'The {field} field refers to value "{_shown(value)}" which is not a valid integer: {path}',
-        located=True,
-    )
-
-
-def _shown(value: Json) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -1,9 +1,9 @@
 """How a frame goes through a state, the same for every type: enter, attempt, succeed or fail,
 leave.
 
-Here and nowhere else stand InputPath → Parameters → (the type's idea) → ResultSelector →
-ResultPath → OutputPath, what Retry and Catch match, and how a failure climbs out of a branch or an
-iteration.
+Here and nowhere else stand what Retry and Catch match, how large documents and variables may be,
+and how a failure climbs out of a branch or an iteration. How data enters and leaves a state is its
+query language's matter (``gateway.asl.languages``).
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ import orjson
 
 from gateway.asl import records as r
 from gateway.asl.context import context_object
-from gateway.asl.errors import StateError
+from gateway.asl.errors import QueryEvaluationError, StateError
 from gateway.asl.execution import Execution
 from gateway.asl.frame import Frame
+from gateway.asl.languages.language import Outcome
 from gateway.asl.records import INTERNAL, SAME, Record
 from gateway.asl.scope import Json, Scope
 from gateway.asl.states.state import Program, Retrier, State, StateMachine
+from gateway.asl.variables import check_variables
 
 MAX_EVENTS: Final = 25_000
 MAX_DOCUMENT_BYTES: Final = 262_144
@@ -32,6 +34,11 @@ UNCATCHABLE: Final = frozenset({"States.Runtime"})
 NAMED_ONLY: Final = frozenset({"States.DataLimitExceeded"})
 """States.ALL and States.TaskFailed do not match these."""
 NOT_TASK_FAILED: Final = frozenset({"States.Timeout"})
+_FAILED: Final[dict[str, type[r.MapFailed | r.ParallelFailed]]] = {
+    "Map": r.MapFailed,
+    "Parallel": r.ParallelFailed,
+}
+"""How it is told that a state with others inside has failed."""
 
 
 class HistoryFull(Exception):
@@ -89,9 +96,16 @@ class Run:
         return value
 
     # ---------------------------------------------------------------- evaluating
-    def scope(self, frame: Frame, data: Json) -> Scope:
-        """What the expressions of the frame's state see, with ``$`` over ``data``."""
-        return Scope(data, lambda: context_object(self.execution, frame), lambda: self.random)
+    def scope(self, frame: Frame, data: Json, item: dict[str, Json] | None = None) -> Scope:
+        """What the expressions of the frame's state see, with ``$`` over ``data``; ``item`` where
+        they shape an iteration that is yet to begin."""
+        return Scope(
+            data,
+            lambda: context_object(self.execution, frame, item),
+            lambda: self.random,
+            frame.variables,
+            self.at,
+        )
 
     def state(self, frame: Frame) -> State:
         """The state that the frame is in."""
@@ -128,40 +142,25 @@ def attempt(run: Run, frame: Frame, state: State) -> None:
 
 
 def effective_input(run: Run, frame: Frame, state: State) -> Json:
-    """The document in hand after InputPath and Parameters."""
-    data = frame.data
-    if state.input_path is not None:
-        data = state.input_path(run.scope(frame, data))
-    if state.parameters is not None:
-        data = state.parameters(run.scope(frame, data))
-    return data
+    """The document in hand after the state's way in."""
+    return frame.data if state.entry is None else state.entry(run, frame)
 
 
-def succeed(run: Run, frame: Frame, state: State, result: Json) -> None:
-    """The state's idea came to ``result``: shape the output and leave. Raises StateError."""
-    if state.result_selector is not None:
-        result = state.result_selector(run.scope(frame, result))
-    if not state.keeps_result:
-        result = frame.data
-    elif state.result_path is not None:
-        result = state.result_path.put(frame.data, result)
-    leave(run, frame, state, result, state.next)
+def leave(run: Run, frame: Frame, state: State, value: Json) -> None:
+    """Leave the state, whose idea came to ``value``. Raises StateError."""
+    exit_to(run, frame, state, state.exit.outcome(run, frame, value), state.next)
 
 
-def leave(run: Run, frame: Frame, state: State, output: Json, target: str | None) -> None:
-    """Exit the state with OutputPath of ``output``, to ``target``; end the frame where there is
-    none."""
-    if state.output_path is not None:
-        output = state.output_path(run.scope(frame, output))
-    exit_to(run, frame, state, output, target)
-
-
-def exit_to(run: Run, frame: Frame, state: State, output: Json, target: str | None) -> None:
-    """Exit the state with exactly this output."""
+def exit_to(run: Run, frame: Frame, state: State, outcome: Outcome, target: str | None) -> None:
+    """Leave the state for ``target``; end the frame where there is none."""
+    output, assigned = outcome
     if output is frame.data:
         output = SAME
     else:
         run.checked(output, f"state/task '{state.name}' returned a result")
+    if assigned:
+        check_variables(run, frame, state.name, assigned)
+        run.emit(r.VariablesAssigned(frame.id, assigned))
     run.emit(r.StateExited(frame.id, output, target))
     if target is None:
         _end(run, frame)
@@ -182,14 +181,21 @@ def _end(run: Run, frame: Frame) -> None:
 def fail(run: Run, frame: Frame, error: StateError) -> None:
     """The state failed: Retry, Catch, or up and out."""
     state = run.state(frame)
+    _tell(run, frame, state, error)
+    caught = error.error not in UNCATCHABLE and (
+        _retry(run, frame, state, error) or _catch(run, frame, state, error)
+    )
+    if not caught:
+        _climb(run, frame, state, error)
+
+
+def _tell(run: Run, frame: Frame, state: State, error: StateError) -> None:
+    """Say in the cause where it happened; a failed evaluation has an event of its own."""
     if error.located:
         place = f"(entered at the event id #{frame.entered_event}). "
-        cause = f"An error occurred while executing the state '{state.name}' {place}{error.cause}"
-        error = StateError(error.error, cause, also=error.also)
-    if error.error in UNCATCHABLE:
-        run.emit(r.ExecutionFailed(frame.id, error.error, error.cause))
-    elif not (_retry(run, frame, state, error) or _catch(run, frame, state, error)):
-        _climb(run, frame, state, error)
+        error.locate(f"An error occurred while executing the state '{state.name}' {place}")
+    if isinstance(error, QueryEvaluationError):
+        run.emit(r.EvaluationFailed(frame.id, error.error, error.cause, error.location))
 
 
 def matches(names: tuple[str, ...], failure: StateError) -> bool:
@@ -232,17 +238,14 @@ def _catch(run: Run, frame: Frame, state: State, error: StateError) -> bool:
     for catcher in state.catch:
         if not matches(catcher.errors, error):
             continue
-        output: Json = {"Error": error.error}
-        if error.cause is not None:
-            output["Cause"] = error.cause
+        told = {"Error": error.error, "Cause": error.cause}
+        output = {name: text for name, text in told.items() if text is not None}
         try:
-            if not catcher.keeps_error:
-                output = frame.data
-            elif catcher.result_path is not None:
-                output = catcher.result_path.put(frame.data, output)
-            _fail_join(run, frame)
-            exit_to(run, frame, state, output, catcher.next)
+            outcome = catcher.exit.outcome(run, frame, output)
+            _fail_join(run, frame, error)
+            exit_to(run, frame, state, outcome, catcher.next)
         except StateError as worse:
+            _tell(run, frame, state, worse)
             _climb(run, frame, state, worse)
         return True
     return False
@@ -250,8 +253,9 @@ def _catch(run: Run, frame: Frame, state: State, error: StateError) -> bool:
 
 def _climb(run: Run, frame: Frame, state: State, error: StateError) -> None:
     """Nothing in the state takes the error: it ends the frame, and fails the state around it."""
-    _fail_join(run, frame)
-    if frame.parent is None:
+    if error.error not in UNCATCHABLE:
+        _fail_join(run, frame, error)
+    if frame.parent is None or error.error in UNCATCHABLE:
         run.emit(r.ExecutionFailed(frame.id, error.error, error.cause))
         return
     if state.type == "Task":
@@ -262,12 +266,18 @@ def _climb(run: Run, frame: Frame, state: State, error: StateError) -> None:
     fail(run, parent, StateError(error.error, error.cause, also=error.also))
 
 
-def _fail_join(run: Run, frame: Frame) -> None:
+def _fail_join(run: Run, frame: Frame, error: StateError) -> None:
     """Say that the Parallel or Map state of the frame has failed, after giving up what
     runs in it. One that is complete has succeeded, and only its result failed the state."""
-    if frame.join is not None and not frame.join.complete:
+    if frame.type not in _FAILED:
+        return
+    if frame.join is None:
+        begun = isinstance(error, QueryEvaluationError)
+    else:
+        begun = not frame.join.complete
+    if begun:
         _abort_below(run, frame)
-        run.emit(r.MapFailed(frame.id) if frame.type == "Map" else r.ParallelFailed(frame.id))
+        run.emit(_FAILED[frame.type](frame.id))
 
 
 def _abort_below(run: Run, frame: Frame) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from gateway.asl.scope import Json
+from gateway.asl.scope import NOTHING, Json
 
 
 class Identity(NamedTuple):
@@ -78,7 +79,9 @@ class Frame:
     """One line of control: the execution (0), a branch or an iteration."""
 
     __slots__ = (
+        "assigned",
         "data",
+        "entered_after",
         "entered_at",
         "entered_event",
         "handed_out",
@@ -93,6 +96,7 @@ class Frame:
         "retries",
         "state",
         "type",
+        "variables",
         "wait",
     )
 
@@ -103,6 +107,7 @@ class Frame:
         index: int,
         data: Json,
         last_event: int,
+        variables: Mapping[str, Json] = NOTHING,
     ) -> None:
         self.id = number
         self.parent = parent
@@ -110,6 +115,11 @@ class Frame:
         self.data = data
         """The document in hand: the current state's input, or the last one's output."""
         self.last_event = last_event
+        self.variables = variables
+        """What the frame's states see: its own and those around it. Never changed in place, since
+        the frames that begin inside it share it."""
+        self.assigned: dict[str, Json] | None = None
+        """What the state that it left last has assigned."""
         self.state: str | None = None
         self.type = ""
         self.next: str | None = None
@@ -118,6 +128,8 @@ class Frame:
         """Name of the state that it left last."""
         self.entered_at = 0
         self.entered_event = 0
+        self.entered_after = 0
+        """What the event of the state's beginning shows as its predecessor."""
         self.wait: int | None = None
         """Number of the timer or task that it waits for."""
         self.join: Join | None = None

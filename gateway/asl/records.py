@@ -49,6 +49,22 @@ class StateExited(NamedTuple):
     next: str | None
 
 
+class VariablesAssigned(NamedTuple):
+    """Internal: the state that the frame is about to leave has given these variables values."""
+
+    frame: int
+    variables: Document
+
+
+class EvaluationFailed(NamedTuple):
+    """A JSONata expression of the state failed, in the field ``location``."""
+
+    frame: int
+    error: str | None
+    cause: str | None
+    location: str | None
+
+
 class StateAborted(NamedTuple):
     """The state is given up because a frame around it ends."""
 
@@ -253,6 +269,8 @@ Record: TypeAlias = (
     ExecutionStarted
     | StateEntered
     | StateExited
+    | VariablesAssigned
+    | EvaluationFailed
     | StateAborted
     | WaitStarted
     | RetryScheduled
@@ -282,7 +300,15 @@ Record: TypeAlias = (
 )
 
 INTERNAL: Final[frozenset[type[Record]]] = frozenset(
-    {WaitStarted, RetryScheduled, TaskReturned, TaskResumed, BranchSucceeded, BranchFailed}
+    {
+        VariablesAssigned,
+        WaitStarted,
+        RetryScheduled,
+        TaskReturned,
+        TaskResumed,
+        BranchSucceeded,
+        BranchFailed,
+    }
 )
 """Never shown: outside AWS's event ids and outside the limit of 25,000."""
 
@@ -316,4 +342,6 @@ CODES: Final[dict[type[Record], int]] = {
     ExecutionAborted: 27,
     ExecutionTimedOut: 28,
     BranchFailed: 29,
+    VariablesAssigned: 40,
+    EvaluationFailed: 41,
 }

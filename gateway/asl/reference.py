@@ -44,8 +44,8 @@ class ReferencePath:
 def compile_reference(text: str) -> ReferencePath:
     """The reference path that ``text`` is. ExpressionError: no path, or of several places."""
     path = compile_path(text)
-    if path.of_context:
-        raise ExpressionError(f"'{text}' is in the Context Object, where nothing can be put")
+    if path.of_context or path.variable is not None:
+        raise ExpressionError(f"'{text}' is not in the state's document: nothing can be put there")
     if path.keys is None or any(isinstance(key, int) and key < 0 for key in path.keys):
         raise ExpressionError(
             f"'{text}' is not a reference path: it may have names and indices from 0 only"

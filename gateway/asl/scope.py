@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from random import Random
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 Json: TypeAlias = Any
 """A JSON document: dict, list, str, int, float, bool or None."""
+NOTHING: Final[Mapping[str, Json]] = MappingProxyType({})
 
 
 class Scope:
-    """One evaluation: ``$`` is ``data``, ``$$`` is ``context``; dice are the stimulus's."""
+    """One evaluation: ``$`` is ``data``, ``$$`` is ``context``, ``$name`` one of ``variables``;
+    clock and dice are the stimulus's."""
 
     def __init__(
         self,
         data: Json,
         make_context: Callable[[], dict[str, Json]],
         make_random: Callable[[], Random],
+        variables: Mapping[str, Json] = NOTHING,
+        at: int = 0,
     ) -> None:
         self.data = data
+        self.variables = variables
+        self.at = at
+        """Milliseconds since the epoch."""
         self._make_context = make_context
         self._make_random = make_random
 
@@ -33,10 +41,6 @@ class Scope:
     def random(self) -> Random:
         """The dice; to seed them costs more than most expressions."""
         return self._make_random()
-
-    def on(self, data: Json) -> Scope:
-        """The same scope over another document."""
-        return Scope(data, self._make_context, self._make_random)
 
 
 Expression: TypeAlias = Callable[[Scope], Json]

@@ -21,3 +21,15 @@ def timestamp_nanoseconds(text: object) -> int | None:
         return None
     seconds = elapsed.days * 86_400 + elapsed.seconds
     return seconds * 1_000_000_000 + int((fraction or "0").ljust(9, "0"))
+
+
+def timestamp_milliseconds(text: object) -> int | None:
+    """Milliseconds since the epoch, as a Wait reads them: its timestamps may leave out the seconds.
+    None where ``text`` is no timestamp."""
+    if not isinstance(text, str) or "T" not in text or len(text) < len("2016-03-14T01:59Z"):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if moment.tzinfo is None else round(moment.timestamp() * 1000)

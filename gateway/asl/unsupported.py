@@ -8,25 +8,19 @@ from typing import Final
 from gateway.asl.fields import Fields
 
 _MEMBERS: Final = (
-    "Arguments",
-    "Assign",
     "ItemBatcher",
     "ItemReader",
-    "Items",
-    "Output",
     "ResultWriter",
     "ToleratedFailureCount",
     "ToleratedFailureCountPath",
     "ToleratedFailurePercentage",
     "ToleratedFailurePercentagePath",
 )
-"""Members of JSONata, of variables and of Distributed Map."""
+"""Members of Distributed Map."""
 
 
 def only_supported(fields: Fields) -> None:
     """Note what a machine or a state has that is not supported."""
-    if fields.members.get("QueryLanguage", "JSONPath") != "JSONPath":
-        fields.error("QueryLanguage: this version of Stategate evaluates JSONPath only")
     for name in _MEMBERS:
         if name in fields:
             fields.error("this version of Stategate does not support this field", name)

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from gateway.asl.errors import ExpressionError
+from gateway.asl.references import compile_free_template
 from gateway.asl.scope import Expression
-from gateway.asl.template import compile_template
 from gateway.config.checks import CHECKS, Named
 from gateway.config.definitions import read_definition, unanswered_tasks
 from gateway.config.expand import expand, variables
@@ -128,7 +128,7 @@ def _messages(settings: Settings, problems: list[Problem]) -> dict[str, Expressi
     messages: dict[str, Expression | None] = {}
     for name, sink in settings.sinks.items():
         try:
-            messages[name] = None if sink.message is None else compile_template(sink.message)
+            messages[name] = None if sink.message is None else compile_free_template(sink.message)
         except ExpressionError as bad:
             problems.append(Problem(f"sinks.{name}.message", str(bad)))
     return messages

@@ -17,9 +17,8 @@ from typing import Any, NamedTuple, TypeAlias
 import orjson
 
 from gateway.asl.errors import ExpressionError, StateError
-from gateway.asl.expression import compile_expression
+from gateway.asl.references import compile_free_expression, compile_free_template
 from gateway.asl.scope import Expression, Scope
-from gateway.asl.template import compile_template
 from gateway.errors import ConfigError, Problem
 from gateway.sources.protocol import Message
 from gateway.triggers.names import clean_name
@@ -141,7 +140,7 @@ def compile_mapping(
         source,
         attempt("filter", lambda: None if filter is None else compile_pattern(filter, "filter")),
         attempt("name", lambda: None if name is None else _compile_name(name)),
-        attempt("input", lambda: None if input is None else compile_template(input)),
+        attempt("input", lambda: None if input is None else compile_free_template(input)),
     )
     if problems:
         raise ConfigError(problems)
@@ -153,7 +152,7 @@ def _compile_name(name: str) -> Expression:
         raise ExpressionError(
             "JSONata is not supported yet: use a path or an intrinsic function, as $.body.id"
         )
-    return compile_expression(name, field="name")
+    return compile_free_expression(name, field="name")
 
 
 def iso_time(at: int) -> str:

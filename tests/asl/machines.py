@@ -15,7 +15,18 @@ json_values = st.recursive(
     ),
     max_leaves=6,
 )
-paths = st.sampled_from(["$", "$.a", "$.b", "$.items", "$$.State.Name", "$.items[0]"])
+paths = st.sampled_from(
+    ["$", "$.a", "$.b", "$.items", "$$.State.Name", "$.items[0]", "$v2", "$v1.a", "$v0"]
+)
+
+
+@st.composite
+def assigning(draw, state, depth):
+    """The state with a random Assign: each depth has a variable of its own, for none may have the
+    name of one around it."""
+    if draw(st.booleans()):
+        state = {**state, "Assign": {f"v{depth}.$": draw(paths), f"w{depth}": draw(json_values)}}
+    return state
 
 
 @st.composite
@@ -30,9 +41,10 @@ def retriers(draw):
 
 
 @st.composite
-def shaped(draw, state, *, fails=False):
-    """The state with random InputPath, ResultPath, OutputPath and, where it can fail, Retry."""
-    state = dict(state)
+def shaped(draw, state, depth, *, fails=False):
+    """The state with random InputPath, ResultPath, OutputPath, Assign and, where it can fail,
+    Retry."""
+    state = dict(draw(assigning(state, depth)))
     if draw(st.booleans()):
         state["InputPath"] = draw(st.sampled_from(["$", "$.a", None]))
     if draw(st.booleans()):
@@ -52,21 +64,21 @@ def states(draw, depth):  # noqa: PLR0911 - one return for each type
     )
     match draw(st.sampled_from(kinds)):
         case "Pass":
-            return draw(shaped({"Type": "Pass", "Result": draw(json_values)}))
+            return draw(shaped({"Type": "Pass", "Result": draw(json_values)}, depth))
         case "Template":
-            return draw(shaped({"Type": "Pass", "Parameters": {"a.$": draw(paths), "b": 1}}))
+            return draw(shaped({"Type": "Pass", "Parameters": {"a.$": draw(paths), "b": 1}}, depth))
         case "Task":
             task = {"Type": "Task", "Resource": ACTIVITY, "TimeoutSeconds": 60}
-            return draw(shaped(task, fails=True))
+            return draw(shaped(task, depth, fails=True))
         case "Wait":
-            return {"Type": "Wait", "Seconds": draw(st.integers(0, 3))}
+            return draw(assigning({"Type": "Wait", "Seconds": draw(st.integers(0, 3))}, depth))
         case "Choice":
             return {"Type": "Choice"}
         case "Fail":
             return {"Type": "Fail", "Error": draw(st.sampled_from(["Custom", "Other"]))}
         case "Parallel":
             branches = draw(st.lists(programs(depth - 1), min_size=1, max_size=3))
-            return draw(shaped({"Type": "Parallel", "Branches": branches}, fails=True))
+            return draw(shaped({"Type": "Parallel", "Branches": branches}, depth, fails=True))
         case _:
             state = {
                 "Type": "Map",
@@ -74,7 +86,7 @@ def states(draw, depth):  # noqa: PLR0911 - one return for each type
                 "MaxConcurrency": draw(st.integers(0, 2)),
                 "ItemProcessor": draw(programs(depth - 1)),
             }
-            return draw(shaped(state, fails=True))
+            return draw(shaped(state, depth, fails=True))
 
 
 @st.composite
@@ -89,11 +101,13 @@ def programs(draw, depth=2):
         state = named[name]
         if state["Type"] == "Choice":
             rule = {"Variable": "$", "IsPresent": True, "Next": draw(st.sampled_from(later))}
+            rule = draw(assigning(rule, depth))
             state.update(Choices=[rule], Default=later[0])
         elif state["Type"] != "Fail":
             state["Next"] = later[0]
         if "Retry" in state and draw(st.booleans()):
-            state["Catch"] = [{"ErrorEquals": ["States.ALL"], "Next": later[-1]}]
+            catcher = {"ErrorEquals": ["States.ALL"], "Next": later[-1]}
+            state["Catch"] = [draw(assigning(catcher, depth))]
         if state["Type"] == "Fail":
             # What follows must be named by somebody.
             named[name] = {"Type": "Choice", "Choices": [], "Default": later[0]}

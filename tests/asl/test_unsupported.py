@@ -13,9 +13,6 @@ PASS = {"Type": "Pass", "End": True}
 INSIDE = {"StartAt": "B", "States": {"B": PASS}}
 DISTRIBUTED = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, **INSIDE}
 REFUSED = {
-    "/States/A/Assign": {**PASS, "Assign": {"x": 1}},
-    "/States/A/Output": {**PASS, "Output": {"x": 1}},
-    "/States/A": {**PASS, "QueryLanguage": "JSONata"},
     "/States/A/ItemReader": {
         "Type": "Map", "ItemReader": {}, "ItemProcessor": INSIDE, "End": True,
     },
@@ -34,10 +31,3 @@ def test_refused(location):
     (diagnostic,) = refused.value.diagnostics
     assert diagnostic.location == location
     assert "this version of Stategate" in diagnostic.message
-
-
-def test_the_machine_itself():
-    """A query language of the whole machine is refused as well."""
-    definition = {"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": PASS}}
-    with pytest.raises(DefinitionError, match="JSONPath only"):
-        parse_definition(json.dumps(definition))

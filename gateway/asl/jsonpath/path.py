@@ -18,16 +18,20 @@ MOST_CACHED = 4096
 """Compiled paths kept; a path is some hundred bytes."""
 
 _DOTTED = re.compile(r"\$(?:\.[A-Za-z_][A-Za-z0-9_-]*)*")
+_VARIABLE = re.compile(r"\$([^\W\d]\w*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A path over the state's document (``$…``) or the Context Object (``$$…``)."""
+    """A path over the state's document (``$…``), the Context Object (``$$…``) or a variable
+    (``$name…``)."""
 
     text: str
     """As written."""
     of_context: bool
     """It begins with ``$$``."""
+    variable: str | None
+    """The name that it begins with, ``$name``."""
     keys: tuple[str | int, ...] | None
     """Member names and array indices from the root, where the path has nothing else."""
     definite: bool
@@ -42,21 +46,30 @@ class Path:
         return self.keys is not None
 
     def read_from(self, scope: Scope) -> Json:
-        """What the path finds in the scope's document or context. Raises PathNotFound."""
-        return self.read(scope.context if self.of_context else scope.data)
+        """What the path finds in the scope's document, context or variable. Raises
+        PathNotFound."""
+        if self.variable is None:
+            return self.read(scope.context if self.of_context else scope.data)
+        if self.variable not in scope.variables:
+            raise PathNotFound(f"No variable has the name '{self.variable}'")
+        return self.read(scope.variables[self.variable])
 
 
 @lru_cache(maxsize=MOST_CACHED)
 def compile_path(text: str) -> Path:
     """The path that ``text`` is. ExpressionError says what is wrong with it and where."""
     of_context = text.startswith("$$")
-    own = (text[1:] if of_context else text).rstrip()
+    named = _VARIABLE.match(text)
+    own = (
+        text[1:] if of_context else text if named is None else "$" + text[named.end() :]
+    ).rstrip()
     segments = _parse(own)
     read, definite = compile_segments(segments)
     keys = _keys(segments)
     return Path(
         text=text,
         of_context=of_context,
+        variable=None if named is None else named[1],
         keys=keys,
         definite=definite,
         read=_over(read) if keys is None else _walk(keys, _over(read)),

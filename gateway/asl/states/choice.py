@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice(State):
-    """Rules in order, and a default."""
+    """Rules in order, and a default, whose way out is the state's own."""
 
     type: ClassVar[str] = "Choice"
     rules: tuple[ChoiceRule, ...]
@@ -27,11 +27,12 @@ class Choice(State):
     def start(self, run: Run, frame: Frame, input: Json) -> None:  # noqa: A002
         """Leave towards the first match."""
         scope = run.scope(frame, input)
-        target = next((rule.next for rule in self.rules if rule.matches(scope)), self.default)
+        rule = next((each for each in self.rules if each.matches(scope)), None)
+        target, way = (self.default, self.exit) if rule is None else (rule.next, rule.exit)
         if target is None:
             raise StateError(
                 "States.NoChoiceMatched",
                 f"State '{self.name}' does not match any choice and has no Default",
                 located=True,
             )
-        flow.leave(run, frame, self, input, target)
+        flow.exit_to(run, frame, self, way.outcome(run, frame, input), target)

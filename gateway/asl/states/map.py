@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
-import orjson
-
 from gateway.asl import flow
 from gateway.asl import records as r
-from gateway.asl.context import context_object
-from gateway.asl.errors import StateError
 from gateway.asl.records import SAME
-from gateway.asl.scope import Expression, Json, Scope
+from gateway.asl.scope import Expression, Json
 from gateway.asl.states.state import State
 
 if TYPE_CHECKING:
@@ -30,18 +25,16 @@ class Map(State):
     """Its one program runs for each item; its result is the list of their outputs."""
 
     type: ClassVar[str] = "Map"
-    items_path: Expression | None = None
+    items: Expression
     item_selector: Expression | None = None
-    max_concurrency: Callable[[Scope], int]
+    max_concurrency: Expression
     """0 means no limit of its own."""
 
     def start(self, run: Run, frame: Frame, input: Json) -> None:  # noqa: A002
         """Find the items; ``joined`` begins the iterations."""
         scope = run.scope(frame, input)
         wanted = self.max_concurrency(scope)
-        items = input if self.items_path is None else self.items_path(scope)
-        if not isinstance(items, list):
-            raise StateError("States.Runtime", _not_a_list(items), located=True)
+        items = self.items(scope)
         concurrency = min(wanted or INLINE_CONCURRENCY, INLINE_CONCURRENCY)
         given = SAME if items is frame.data else run.checked(items, _WHAT)
         run.emit(r.MapStarted(frame.id, given, len(items), concurrency))
@@ -53,7 +46,7 @@ class Map(State):
         if join.complete:
             results = join.results
             run.emit(r.MapSucceeded(frame.id))
-            flow.succeed(run, frame, self, results)
+            flow.leave(run, frame, self, results)
         else:
             given = self._select(run, frame, join.started, join.items[join.started])
             run.emit(r.MapIterationStarted(frame.id, run.number(), join.started, given))
@@ -64,9 +57,4 @@ class Map(State):
             return SAME
         item = {"Index": index, "Value": value}
         data = flow.effective_input(run, frame, self)
-        scope = Scope(data, lambda: context_object(run.execution, frame, item), lambda: run.random)
-        return run.checked(self.item_selector(scope), _WHAT)
-
-
-def _not_a_list(value: Json) -> str:
-    return f'Reference path "$" must point to array. Actual value: {orjson.dumps(value).decode()}'
+        return run.checked(self.item_selector(run.scope(frame, data, item)), _WHAT)

@@ -32,4 +32,4 @@ class Parallel(State):
         assert frame.join is not None, "only a frame that joins is joined"
         results = frame.join.results
         run.emit(r.ParallelSucceeded(frame.id))
-        flow.succeed(run, frame, self, results)
+        flow.leave(run, frame, self, results)

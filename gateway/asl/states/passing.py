@@ -25,7 +25,7 @@ class Pass(State):
 
     def start(self, run: Run, frame: Frame, input: Json) -> None:  # noqa: A002
         """Through at once."""
-        flow.succeed(run, frame, self, self.result if self.has_result else input)
+        flow.leave(run, frame, self, self.result if self.has_result else input)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Succeed(State):
 
     def start(self, run: Run, frame: Frame, input: Json) -> None:  # noqa: A002
         """Through at once."""
-        flow.leave(run, frame, self, input, None)
+        flow.leave(run, frame, self, input)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +52,4 @@ class Fail(State):
         scope = run.scope(frame, input)
         error = None if self.error is None else self.error(scope)
         cause = None if self.cause is None else self.cause(scope)
-        for name, value in (("ErrorPath", error), ("CausePath", cause)):
-            if not isinstance(value, str | None):
-                raise StateError(
-                    "States.Runtime",
-                    f"The value of the field '{name}' is not a string",
-                    located=True,
-                )
         flow.fail(run, frame, StateError(error, cause))

@@ -1,7 +1,8 @@
 """What every state has, whatever its type: names, where it leads, how data enters and leaves it.
 
-A type knows only its own idea (``start``); InputPath … OutputPath, Retry and Catch wrap every
-state in one place, ``gateway.asl.flow``.
+A type knows only its own idea (``start``). The way of data into it and out of it is its query
+language's (``entry`` and ``exit``); Retry and Catch wrap every state in one place,
+``gateway.asl.flow``.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from gateway.asl.reference import ReferencePath
-from gateway.asl.scope import Expression, Json
+from gateway.asl.languages.language import Entry, Exit
+from gateway.asl.scope import Json
 
 if TYPE_CHECKING:
     from gateway.asl.flow import Run
@@ -35,9 +36,7 @@ class Catcher:
 
     errors: tuple[str, ...]
     next: str
-    result_path: ReferencePath | None = None
-    keeps_error: bool = True
-    """False for ``"ResultPath": null``."""
+    exit: Exit
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +56,16 @@ class StateMachine(Program):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """A compiled state. An expression that is None leaves the document as it is."""
+    """A compiled state."""
 
     type: ClassVar[str]
 
     name: str
     next: str | None = None
     """None for a state that ends its machine, branch or iteration."""
-    input_path: Expression | None = None
-    output_path: Expression | None = None
-    parameters: Expression | None = None
-    result_selector: Expression | None = None
-    result_path: ReferencePath | None = None
-    keeps_result: bool = True
-    """False for ``"ResultPath": null``."""
+    entry: Entry | None = None
+    """None: the state works on the document in hand as it is."""
+    exit: Exit
     retry: tuple[Retrier, ...] = field(default=())
     catch: tuple[Catcher, ...] = field(default=())
     programs: tuple[Program, ...] = field(default=())
@@ -78,7 +73,7 @@ class State:
 
     def start(self, run: Run, frame: Frame, input: Json) -> None:  # noqa: A002
         """Do what the type is for: emit records until the frame is through or waits. ``input`` is
-        the effective input (after InputPath and Parameters). Raises StateError."""
+        what the entry made of the document in hand. Raises StateError."""
         raise NotImplementedError
 
     def timer_fired(self, run: Run, frame: Frame) -> None:

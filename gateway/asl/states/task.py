@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from gateway.asl import records as r
 from gateway.asl.records import SAME
-from gateway.asl.scope import Json, Scope
+from gateway.asl.scope import Expression, Json
 from gateway.asl.states.state import State
 
 if TYPE_CHECKING:
@@ -22,12 +21,12 @@ class Task(State):
 
     type: ClassVar[str] = "Task"
     resource: str
-    timeout: Callable[[Scope], int | None]
-    """TimeoutSeconds or what TimeoutSecondsPath finds."""
-    heartbeat: Callable[[Scope], int | None]
+    timeout: Expression
+    """TimeoutSeconds: a number of them or None."""
+    heartbeat: Expression
 
     def start(self, run: Run, frame: Frame, input: Json) -> None:  # noqa: A002
-        """Ask; the answer comes as a stimulus. TimeoutSecondsPath reads the state's own input."""
+        """Ask; the answer comes as a stimulus. The timeouts read the state's own input."""
         scope = run.scope(frame, frame.data)
         timeouts = (self.timeout(scope), self.heartbeat(scope))
         if input is not frame.data:
