@@ -7,6 +7,7 @@ below):
 - ``asl``      PURE: the language; definition -> StateMachine, ``advance``, records, AWS's history
 - ``store``    durable rows: the protocol, SQLite, an in-memory twin
 - ``sources``, ``sinks``, ``tasks``   adapters to the outside: messages in, notifications out, calls
+- ``testing``  a definition run in memory, with mocks for its tasks and a clock that jumps
 - ``engine``   the trio shell around ``asl``: the one door, timers, activities, outbox
 - ``triggers``, ``api``, ``workers``  what uses the engine: messages, AWS's wire protocol, processes
 - ``config``   YAML with line numbers -> settings

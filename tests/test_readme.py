@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import typer
+import yaml
+from typer.testing import CliRunner
 
 from gateway.cli.app import app
 from gateway.config.load import load_config
@@ -82,6 +84,37 @@ def test_every_setting_is_explained():
     for model in (schema, *schema["$defs"].values()):
         for key in model.get("properties", {}):
             assert f"| `{key}` |" in TEXT, f"{model['title']}.{key}"
+
+
+def block_after(command: str) -> str:
+    """The first text block after a command."""
+    return TEXT[TEXT.index(command) :].split("```text\n", 1)[1].split("```", 1)[0]
+
+
+def test_a_rehearsal_prints_what_is_shown(monkeypatch):
+    """`stategate test`, typed as it stands there, prints what stands below it; the mocks shown are
+    those of the file that it names."""
+    monkeypatch.chdir(ROOT)
+    [line] = [line for line in typed_commands() if line.startswith("stategate test ")]
+    _, *words = shlex.split(line)
+    done = CliRunner().invoke(app, words)
+    assert (done.exit_code, done.stderr) == (0, "")
+    shown = "\n".join(each.rstrip() for each in done.stdout.splitlines())
+    assert shown == block_after("stategate test config/").rstrip()
+    mocks = (ROOT / words[words.index("--mocks") + 1]).read_text()
+    [shown_mocks] = blocks("yaml mocks")
+    assert yaml.safe_load(shown_mocks) == yaml.safe_load(mocks)
+
+
+def test_the_unit_test_is_one(monkeypatch):
+    """The example of a test of a definition in Python passes."""
+    monkeypatch.chdir(ROOT)
+    [example] = [block for block in blocks("python") if "gateway.testing" in block]
+    names: dict[str, object] = {}
+    exec(example, names)
+    test = names["test_an_order_that_cannot_be_filled"]
+    assert callable(test)
+    test()
 
 
 def targets() -> list[str]:

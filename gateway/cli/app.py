@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import configuration, database, executions, letters, positions
+from gateway.cli import configuration, database, executions, letters, positions, rehearsal
 from gateway.cli.demo import command as demonstration
 
 app = typer.Typer(
@@ -42,6 +42,7 @@ app.command()(configuration.run)
 app.command()(demonstration.demo)
 app.command()(configuration.schema)
 app.command("try")(configuration.try_trigger)
+app.command("test")(rehearsal.rehearse)
 app.command()(executions.start)
 app.command()(executions.stop)
 app.command("executions")(executions.list_executions)

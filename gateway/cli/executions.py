@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from gateway.cli.client import Client
-from gateway.cli.options import DEFAULT_ENDPOINT, AsJson, Endpoint
+from gateway.cli.options import DEFAULT_ENDPOINT, AsJson, Endpoint, json_text
 from gateway.cli.output import Json, fail, print_json, print_table, span, when
 
 Status = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
@@ -43,7 +41,7 @@ def start(
     """Start an execution of a state machine and print its ARN."""
     client = Client(endpoint)
     arn = _machine_arn(client, machine)
-    started = client.aws("StartExecution", stateMachineArn=arn, name=name, input=_input(text))
+    started = client.aws("StartExecution", stateMachineArn=arn, name=name, input=json_text(text))
     if wait:
         _wait(client, started["executionArn"], as_json=as_json)
     elif as_json:
@@ -137,20 +135,6 @@ def _wait(client: Client, arn: str, *, as_json: bool) -> None:
         print(row.get("output") or f"{row.get('error', '')} {row.get('cause', '')}".strip())
     if row["status"] != "SUCCEEDED":
         raise typer.Exit(1)
-
-
-def _input(text: str) -> str:
-    """The JSON text; a mistake in it is told here rather than by the daemon."""
-    try:
-        if text.startswith("@"):
-            source = text[1:]
-            text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
-        json.loads(text)
-    except OSError as error:
-        fail(f"{error.filename} cannot be read: {error.strerror}")
-    except ValueError as error:
-        fail(f"the input is no JSON: {error}")
-    return text
 
 
 def _machine_arn(client: Client, machine: str) -> str:

@@ -60,11 +60,13 @@ def when(seconds: float | None) -> str:
 
 
 def span(seconds: float) -> str:
-    """A duration for people: ``0.12 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    """A duration for people: ``0.12 s``, ``3 min 20 s``, ``2 h 05 min``, ``365 d 00 h``."""
     if seconds < 60:
         return f"{seconds:.3g} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest:02} s"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min"
+    if hours < 48:
+        return f"{hours} h {minutes:02} min"
+    return f"{hours // 24} d {hours % 24:02} h"

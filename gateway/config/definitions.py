@@ -23,19 +23,33 @@ _PLACEHOLDER = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
 
 def read_definition(name: str, machine: MachineSettings, problems: list[Problem]) -> str | None:
     """The text of the machine's definition, ready to be stored; None where it cannot be used."""
-    place = f"machines.{name}.definition"
-    try:
-        text = machine.definition.read_text(encoding="utf-8")
-    except OSError as bad:
-        problems.append(Problem(place, f"{machine.definition} cannot be read: {bad.strerror}"))
-        return None
-    except UnicodeDecodeError:
-        problems.append(Problem(place, f"{machine.definition} is not UTF-8"))
+    text = _read(machine.definition, f"machines.{name}.definition", problems)
+    if text is None:
         return None
     text = _substituted(name, text, machine, problems)
     found = list(_findings(machine.definition, text))
     problems.extend(found)
     return text if all(problem.warning for problem in found) else None
+
+
+def check_definition(file: Path) -> tuple[str | None, list[Problem]]:
+    """The text of a definition that no configuration speaks of, or None where it cannot be used;
+    and all that is to be said of it."""
+    problems: list[Problem] = []
+    text = _read(file, "", problems)
+    if text is not None:
+        problems.extend(_findings(file, text))
+    return text if all(problem.warning for problem in problems) else None, problems
+
+
+def _read(file: Path, place: str, problems: list[Problem]) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as bad:
+        problems.append(Problem(place, f"{file} cannot be read: {bad.strerror}"))
+    except UnicodeDecodeError:
+        problems.append(Problem(place, f"{file} is not UTF-8"))
+    return None
 
 
 def unanswered_tasks(

@@ -1,0 +1,47 @@
+"""The states of a definition as JSON, compiled or not: what tools look at that do not run it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import orjson
+
+from gateway.asl.scope import Json
+
+_PROGRAMS = ("ItemProcessor", "Iterator")
+
+
+class Outlined(NamedTuple):
+    """One state: where it stands and what is written there."""
+
+    location: str
+    """As diagnostics write it: ``/States/P/Branches[0]/States/A``."""
+    name: str
+    members: dict[str, Json]
+
+
+def outline(program: Json, location: str = "") -> Iterator[Outlined]:
+    """Every state of a machine, branch or iteration and of what is in it, from outside inwards."""
+    states = program.get("States") if isinstance(program, dict) else None
+    for name, members in (states if isinstance(states, dict) else {}).items():
+        if isinstance(members, dict):
+            place = f"{location}/States/{name}"
+            yield Outlined(place, name, members)
+            for inner, below in programs(members, place):
+                yield from outline(inner, below)
+
+
+def programs(members: dict[str, Json], location: str) -> Iterator[tuple[Json, str]]:
+    """The branches or the iteration that a state has, each with where it stands."""
+    branches = members.get("Branches")
+    for index, branch in enumerate(branches if isinstance(branches, list) else ()):
+        yield branch, f"{location}/Branches[{index}]"
+    for name in _PROGRAMS:
+        if name in members:
+            yield members[name], f"{location}/{name}"
+
+
+def state_names(text: str) -> set[str]:
+    """The names of all states of a definition, which is valid."""
+    return {state.name for state in outline(orjson.loads(text))}
