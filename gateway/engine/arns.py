@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import Final, NamedTuple
+from uuid import uuid4
 
 from gateway.errors import ApiError
 
@@ -33,6 +34,10 @@ class Arns(NamedTuple):
     def execution(self, machine_name: str, name: str) -> str:
         """The execution's ARN; machine and name make it unique."""
         return self._of("execution", f"{machine_name}:{name}")
+
+    def express(self, machine_name: str, name: str) -> str:
+        """The ARN of an Express execution; the names of those are not unique."""
+        return self._of("express", f"{machine_name}:{name}:{uuid4()}")
 
     def _of(self, kind: str, rest: str) -> str:
         return f"arn:aws:states:{self.region}:{self.account}:{kind}:{rest}"

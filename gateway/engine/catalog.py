@@ -128,8 +128,13 @@ class Catalog:
         if published is None:
             message = f"State Machine Does Not Exist: '{arn}:{version}'"
             raise ApiError("StateMachineDoesNotExist", message)
-        row = await self._store.revision(published.revision)
-        assert row is not None, "revisions are kept as long as their machine"
+        return await self.stored_revision(published.revision)
+
+    async def stored_revision(self, revision: int) -> RevisionRow:
+        """A revision by its id; it is kept while its machine or an execution refers to it."""
+        row = await self._store.revision(revision)
+        if row is None:
+            raise LookupError(f"revision {revision} is not in the store")
         return row
 
     async def compiled(self, revision: int) -> StateMachine:
@@ -153,7 +158,7 @@ class Catalog:
         StateMachineAlreadyExists, StateMachineDeleting, InvalidLoggingConfiguration, …
         """
         check_name(name)
-        compiled = compile_definition(definition)
+        compiled = compile_definition(definition, type)
         wanted = merge_settings("{}", settings or {})
         arn = self.machine_arn(name)
         async with self.changing:
@@ -189,7 +194,9 @@ class Catalog:
                 "Either the definition, the role ARN, the LoggingConfiguration, or the "
                 "TracingConfiguration must be specified",
             )
-        compiled = None if definition is None else compile_definition(definition)
+        compiled = None
+        if definition is not None:
+            compiled = compile_definition(definition, self.existing_machine(arn).type)
         async with self.changing:
             machine, old = self.active_machine(arn), self.current(arn)
             wanted = merge_settings(old.settings, settings or {})

@@ -7,6 +7,7 @@ from typing import Final
 
 from gateway.asl.definition import parse_definition
 from gateway.asl.errors import DefinitionError, Diagnostic
+from gateway.asl.express import only_express
 from gateway.asl.states.state import StateMachine
 from gateway.errors import ApiError
 from gateway.store.protocol import Store
@@ -14,14 +15,18 @@ from gateway.store.protocol import Store
 COMPILED_MAX: Final = 256
 
 
-def compile_definition(definition: str) -> StateMachine:
-    """Compile at the door. Raises ApiError InvalidDefinition with every diagnostic."""
+def compile_definition(definition: str, type: str = "STANDARD") -> StateMachine:  # noqa: A002
+    """Compile at the door, for a machine of this type. Raises ApiError InvalidDefinition with every
+    diagnostic."""
     try:
-        return parse_definition(definition)
+        machine = parse_definition(definition)
+        if type == "EXPRESS":
+            only_express(definition)
     except DefinitionError as error:
         found = ", ".join(map(_in_words, error.diagnostics))
         message = f"Invalid State Machine Definition: '{found}'"
         raise ApiError("InvalidDefinition", message) from error
+    return machine
 
 
 def _in_words(diagnostic: Diagnostic) -> str:

@@ -9,7 +9,7 @@ who asks.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -49,7 +49,7 @@ UNIT_RECORDS: Final = 1000
 """A long step is committed every so many records."""
 
 Committed = Callable[[list[Change], list[ExecutionRow]], None]
-Announce = Callable[[ExecutionRow], list[Insert]]
+Announce = Callable[[ExecutionRow], Sequence[Change]]
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class Door:
         announce: Announce,
     ) -> None:
         """``committed`` hears of every unit after it is durable, and which executions ended in it;
-        ``announce`` gives the notifications of an execution whose status turned final."""
+        ``announce`` gives what is to be written with the end of an execution: its notifications."""
         self._store = store
         self._catalog = catalog
         self._now = now
@@ -239,8 +239,7 @@ class Door:
 
     async def born(self, row: ExecutionRow) -> Execution:
         """The execution before its first record."""
-        revision = await self._store.revision(row.revision)
-        assert revision is not None, "a revision is kept while an execution refers to it"
+        revision = await self._catalog.stored_revision(row.revision)
         return newborn(row, revision.role_arn)
 
     async def _read(

@@ -25,6 +25,7 @@ from gateway.engine.arns import execution_key
 from gateway.engine.catalog import Catalog
 from gateway.engine.door import Door
 from gateway.engine.expiry import expire_forever
+from gateway.engine.express import Express, ExpressStart
 from gateway.engine.histories import Histories
 from gateway.engine.metrics import Metrics
 from gateway.engine.outbox import Outbox
@@ -78,6 +79,7 @@ class Engine:
         self.histories = Histories(store, self._door.born)
         self._starts = Starts(store, catalog, self._door, now, announce=self._announce)
         self._timers = Timers(store, now, self._fire)
+        self.express = Express(store, catalog, now, announce=self._announce, committed=self._told)
         self._own, self._own_stimuli = trio.open_memory_channel[tuple[int, Stimulus]](2**20)
         """What the engine itself has to say to executions."""
         self._log = structlog.get_logger("engine")
@@ -96,6 +98,7 @@ class Engine:
         await self.recover()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._timers.run)
+            nursery.start_soon(self.express.run)
             nursery.start_soon(self._outbox.run)
             nursery.start_soon(self._say)
             nursery.start_soon(self.histories.forget_unused)
@@ -147,6 +150,17 @@ class Engine:
         if result.created:
             self._metrics.started(None)
         return result
+
+    async def start_express(self, wanted: ExpressStart) -> ExecutionRow:
+        """StartExecution of an Express machine: the row with which it began."""
+        row = await self.express.start(wanted)
+        self._metrics.started(None)
+        return row
+
+    async def start_sync_execution(self, wanted: ExpressStart) -> ExecutionRow:
+        """StartSyncExecution: the row with which it ended."""
+        self._metrics.started(None)
+        return await self.express.start_sync(wanted)
 
     async def stop_execution(self, arn: str, error: str | None, cause: str | None) -> int:
         """StopExecution: when it was stopped; for one that had ended, when it ended.
@@ -277,6 +291,9 @@ class Engine:
         # Most rows of a unit set nothing in motion.
         unit = [each for each in unit if not (type(each) is Insert and type(each.row) in _QUIET)]
         self._timers.committed(unit)
+        self._told(unit, ended)
+
+    def _told(self, unit: Sequence[Change], ended: Sequence[ExecutionRow]) -> None:
         self._outbox.committed(unit)
         for change in unit:
             match change:
@@ -309,7 +326,8 @@ class Engine:
     async def _say_one(self, execution: int, stimulus: Stimulus) -> None:
         while True:
             with suppress(StoreFull):
-                await self._door.handle_for_pump(execution, stimulus)
+                door = self._door if execution > 0 else self.express.door
+                await door.handle_for_pump(execution, stimulus)
                 return
             await trio.sleep(FULL_RETRY_SECONDS)
 

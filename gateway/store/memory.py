@@ -55,9 +55,14 @@ async def open_memory() -> AsyncIterator[MemoryStore]:
 class MemoryStore:
     """``Store`` over dictionaries. A unit takes effect at once; every method is a checkpoint."""
 
-    def __init__(self) -> None:
-        self._tables = Tables()
+    def __init__(self, *, unique_names: bool = True) -> None:
+        """``unique_names``: a machine has one execution of a name, as in the durable store."""
+        self._tables = Tables(unique_names=unique_names)
         self._closed = False
+
+    def forget(self, execution: int) -> None:
+        """Everything of an execution goes, at once."""
+        self._tables.forget(execution)
 
     def close(self) -> None:
         """No more commits; reads go on."""

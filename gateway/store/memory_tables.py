@@ -53,7 +53,8 @@ _ABSENT: Any = object()
 class Tables:
     """All rows, each table a dictionary by key; an execution's own rows are grouped by its id."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, unique_names: bool = True) -> None:
+        self._unique_names = unique_names
         self.executions: dict[int, ExecutionRow] = {}
         self.names: dict[tuple[str, str], int] = {}
         self.history: dict[int, dict[int, HistoryRow]] = {}
@@ -107,7 +108,7 @@ class Tables:
     def _insert(self, row: Any) -> None:
         table, key = _PLACES[type(row)](self, row)
         self._claim(table, key, row)
-        if isinstance(row, ExecutionRow):
+        if isinstance(row, ExecutionRow) and self._unique_names:
             self._claim(self.names, (row.machine_arn, row.name), row.id)
 
     def _count(self, row: Any) -> None:
@@ -173,12 +174,13 @@ class Tables:
         for _, identity in ended[:limit]:
             self._forget(self.executions.pop(identity))
         needed = {row.machine_arn for row in self.executions.values()} | self.machines.keys()
+        needed |= {row.machine_arn for row in self.express.values()}
         for revision in [r for r in self.revisions.values() if r.machine_arn not in needed]:
             del self.revisions[revision.id]
         return min(len(ended), limit)
 
     def _forget(self, row: ExecutionRow) -> None:
-        del self.names[row.machine_arn, row.name]
+        self.names.pop((row.machine_arn, row.name), None)
         self.history.pop(row.id, None)
         self.documents.pop(row.id, None)
 

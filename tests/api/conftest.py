@@ -102,7 +102,11 @@ class Api:
                 region_name="us-east-1",
                 aws_access_key_id="any",
                 aws_secret_access_key="thing",
-                config=Config(retries={"max_attempts": 0}, max_pool_connections=50),
+                config=Config(
+                    retries={"max_attempts": 0},
+                    max_pool_connections=50,
+                    inject_host_prefix=False,
+                ),
             )
         return self._client
 

@@ -87,25 +87,6 @@ async def test_what_cannot_start_is_refused(api, parameters, message):
         await api.call("start_execution", **wanted)
 
 
-async def test_express_executions_are_not_served_yet(api):
-    """An Express machine can be made; starting it and listing what it ran is refused in words."""
-    made = await api.call(
-        "create_state_machine",
-        name="e",
-        definition=WAIT,
-        roleArn="arn:aws:iam::123456789012:role/tests",
-        type="EXPRESS",
-    )
-    arn = made["stateMachineArn"]
-    with pytest.raises(ClientError, match="NotImplementedException"):
-        await api.call("start_execution", stateMachineArn=arn)
-    with pytest.raises(ClientError, match="StateMachineTypeNotSupported"):
-        await api.call("list_executions", stateMachineArn=arn)
-    express = f"{arn.replace('stateMachine', 'express')}:one:1"
-    with pytest.raises(ClientError, match="Resource type not valid in this context: express"):
-        await api.call("stop_execution", executionArn=express)
-
-
 async def test_executions_are_listed_newest_first(api):
     """By pages, and narrowed by status."""
     arn = await api.machine("w", WAIT)

@@ -7,12 +7,14 @@ from uuid import uuid4
 
 from gateway.api.documents import check_input
 from gateway.api.model import Request, Response
+from gateway.api.operations.express import ended_express, execution_data, type_not_supported
 from gateway.api.operations.machines import described_revision
 from gateway.api.operations.operation import Table
 from gateway.api.paging import next_token, page_size, read_token
 from gateway.api.statuses import NOT_SERVED
 from gateway.engine.arns import qualified, read_arn
 from gateway.engine.engine import Engine
+from gateway.engine.express import ExpressStart
 from gateway.engine.names import check_name
 from gateway.engine.publications import Target
 from gateway.engine.redrive import redrive_refusal
@@ -37,6 +39,7 @@ class Executions:
         """These operations by name."""
         return {
             "StartExecution": self.start,
+            "StartSyncExecution": self.start_sync,
             "DescribeExecution": self.describe,
             "StopExecution": self.stop,
             "ListExecutions": self.list,
@@ -46,22 +49,35 @@ class Executions:
 
     async def start(self, request: Request) -> Response:
         """StartExecution."""
+        if self._type(request) == "EXPRESS":
+            row = await self._engine.start_express(self._wanted(request))
+        else:
+            name, text, trace = _given(request)
+            arn = request["stateMachineArn"]
+            row = (await self._engine.start_execution(arn, name, text, trace)).row
+        return {"executionArn": row.arn, "startDate": row.start_at}
+
+    async def start_sync(self, request: Request) -> Response:
+        """StartSyncExecution: the answer is how it ended."""
+        if self._type(request) != "EXPRESS":
+            raise type_not_supported()
+        row = await self._engine.start_sync_execution(self._wanted(request))
+        return ended_express(row, request)
+
+    def _type(self, request: Request) -> str:
         arn = request["stateMachineArn"]
         read_arn(arn, "stateMachine")
-        machine = self._catalog.existing_machine(self._catalog.publications.named(arn).machine_arn)
-        if machine.type == "EXPRESS":
-            raise ApiError(NOT_SERVED, "Express state machines are not started yet")
-        name, text = request.get("name") or str(uuid4()), request.get("input", "{}")
-        check_name(name)
-        check_input(text)
-        trace = request.get("traceHeader")
-        row = (await self._engine.start_execution(arn, name, text, trace)).row
-        return {"executionArn": row.arn, "startDate": row.start_at}
+        named = self._catalog.publications.named(arn)
+        return self._catalog.existing_machine(named.machine_arn).type
+
+    def _wanted(self, request: Request) -> ExpressStart:
+        target = self._catalog.publications.target(request["stateMachineArn"])
+        return ExpressStart(target, *_given(request))
 
     async def describe(self, request: Request) -> Response:
         """DescribeExecution."""
         row = await self._execution(request)
-        data = {} if request.get("includedData") == "METADATA_ONLY" else _data(row)
+        data = {} if request.get("includedData") == "METADATA_ONLY" else execution_data(row)
         given = {"traceHeader": row.trace, "error": row.error, "cause": row.cause}
         return {
             **_listed(row),
@@ -87,8 +103,7 @@ class Executions:
         read_arn(arn, "stateMachine")
         named = self._catalog.publications.named(arn)
         if self._catalog.existing_machine(named.machine_arn).type == "EXPRESS":
-            message = "This operation is not supported by this type of state machine"
-            raise ApiError("StateMachineTypeNotSupported", message)
+            raise type_not_supported()
         return await self._page(request, named)
 
     async def list_any(self, request: Request) -> Response:
@@ -134,9 +149,7 @@ class Executions:
     async def describe_machine(self, request: Request) -> Response:
         """DescribeStateMachineForExecution: the machine as it was when the execution began."""
         row = await self._execution(request)
-        revision = await self._store.revision(row.revision)
-        if revision is None:
-            raise LookupError(f"revision {row.revision} of {row.arn} is not in the store")
+        revision = await self._catalog.stored_revision(row.revision)
         return {
             "stateMachineArn": row.machine_arn,
             "name": read_arn(row.machine_arn).name,
@@ -148,6 +161,14 @@ class Executions:
         arn = request["executionArn"]
         read_arn(arn, "execution")
         return await self._engine.execution(arn)
+
+
+def _given(request: Request) -> tuple[str, str, str | None]:
+    """Name, input and traceHeader. Raises ApiError InvalidName, InvalidExecutionInput."""
+    name, text = request.get("name") or str(uuid4()), request.get("input", "{}")
+    check_name(name)
+    check_input(text)
+    return name, text, request.get("traceHeader")
 
 
 def _listed(row: ExecutionRow) -> Response:
@@ -166,14 +187,6 @@ def _listed(row: ExecutionRow) -> Response:
         "redriveCount": row.redrives,
         **{name: value for name, value in sometimes.items() if value is not None},
     }
-
-
-def _data(row: ExecutionRow) -> Response:
-    included = {"included": True}
-    data: Response = {"input": row.input, "inputDetails": included}
-    if row.output is not None:
-        data |= {"output": row.output, "outputDetails": included}
-    return data
 
 
 def _redrive_status(row: ExecutionRow, now: int) -> Response:

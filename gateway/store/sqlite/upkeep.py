@@ -25,7 +25,8 @@ _MARK = """INSERT INTO marks SELECT '{table}', id FROM {table} WHERE TRUE ORDER 
     ON CONFLICT DO UPDATE SET value = max(value, excluded.value)"""
 _UNNEEDED_REVISIONS = """DELETE FROM revisions
     WHERE NOT EXISTS (SELECT 1 FROM machines WHERE arn = revisions.machine_arn)
-    AND NOT EXISTS (SELECT 1 FROM executions WHERE machine_arn = revisions.machine_arn)"""
+    AND NOT EXISTS (SELECT 1 FROM executions WHERE machine_arn = revisions.machine_arn)
+    AND NOT EXISTS (SELECT 1 FROM express WHERE machine_arn = revisions.machine_arn)"""
 
 
 def renew_intervals(connection: sqlite3.Connection, now: int) -> None:

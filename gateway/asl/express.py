@@ -1,0 +1,56 @@
+"""What a definition must do without for an Express machine to run it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from gateway.asl.errors import DefinitionError, Diagnostic
+from gateway.asl.fields import SCHEMA
+from gateway.asl.resources import ACTIVITY, family
+
+Json: TypeAlias = Any
+_PATTERNS: Final = {".sync": ".sync", ".sync:2": ".sync", ".waitForTaskToken": ".waitForTaskToken"}
+"""How a Resource ends that waits for more than its answer, and what AWS calls that."""
+
+
+def only_express(definition: str) -> None:
+    """Raises DefinitionError with all that Express machines do not support; the definition is one
+    that compiles."""
+    found = list(_unsupported(orjson.loads(definition), ""))
+    if found:
+        raise DefinitionError(found)
+
+
+def _unsupported(program: Json, path: str) -> Iterator[Diagnostic]:
+    for name, state in program.get("States", {}).items():
+        place = f"{path}/States/{name}"
+        if state["Type"] == "Task":
+            yield from _task(state["Resource"], f"{place}/Resource")
+        for number, branch in enumerate(state.get("Branches", ())):
+            yield from _unsupported(branch, f"{place}/Branches[{number}]")
+        for member in ("ItemProcessor", "Iterator"):
+            if member in state:
+                yield from _processor(state[member], f"{place}/{member}")
+
+
+def _task(resource: str, path: str) -> Iterator[Diagnostic]:
+    if family(resource) == ACTIVITY:
+        yield _diagnostic("Express state machine does not support Activity tasks", path)
+    for end, pattern in _PATTERNS.items():
+        if resource.endswith(end):
+            message = f"Express state machine does not support '{pattern}' service integration"
+            yield _diagnostic(message, path)
+
+
+def _processor(processor: Json, path: str) -> Iterator[Diagnostic]:
+    if processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED":
+        message = "Express state machine does not support Map state in 'DISTRIBUTED' Mode"
+        yield _diagnostic(message, f"{path}/ProcessorConfig/Mode")
+    yield from _unsupported(processor, path)
+
+
+def _diagnostic(message: str, path: str) -> Diagnostic:
+    return Diagnostic(SCHEMA, path, message)

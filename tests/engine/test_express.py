@@ -1,0 +1,188 @@
+"""Express executions: what is on disk while they run, what is left of them, and for how long."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import trio
+from outbox_rig import FakeSink, route
+from rig import build, machine, running
+
+from gateway.engine.express import RUNNING_MAX, ExpressStart
+from gateway.engine.publications import Target
+from gateway.errors import ApiError
+from gateway.store.memory import open_memory
+from gateway.store.protocol import StoreFull
+
+PASS = machine(A={"Type": "Pass", "Result": "done", "End": True})
+SLEEP = machine(A={"Type": "Wait", "Seconds": 100, "End": True})
+AGES = machine(A={"Type": "Wait", "Seconds": 1000, "End": True})
+TASK = machine(
+    A={"Type": "Task", "Resource": "arn:aws:states:::none:such", "Catch": [], "End": True}
+)
+EVERY = frozenset({"RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT"})
+
+
+@pytest.fixture
+async def store():
+    """An empty store."""
+    async with open_memory() as memory:
+        yield memory
+
+
+async def express(engine, definition, name="m"):
+    """What starts an execution of a new Express machine."""
+    made, _ = await engine.catalog.create_machine(name, definition, type="EXPRESS")
+    return ExpressStart(Target(made.arn), "e", '{"n":1}', None)
+
+
+def ends(engine):
+    """The rows of the executions that end from now on."""
+    rows: list = []
+    engine.on_end.append(rows.append)
+    return rows
+
+
+async def test_a_synchronous_one_leaves_nothing(store, autojump_clock):
+    """Its end is the answer; neither a row nor a notification is ever written, here or there."""
+    async with running(store) as engine:
+        engine._outbox.configure([route(FakeSink(), when=EVERY)])
+        wanted = await express(engine, SLEEP)
+        before = engine.now()
+        row = await engine.start_sync_execution(wanted)
+        assert (row.status, row.output) == ("SUCCEEDED", '{"n":1}')
+        assert row.stop_at == before + 100_000
+        assert await store.express() == []
+        assert store._tables.notifications == store._tables.executions == {}
+        assert vars(engine.express.rows._tables)["executions"] == {}
+        assert engine.express._running == set()
+
+
+async def test_an_asynchronous_one_is_a_row_until_it_ends(store, autojump_clock):
+    """Durable before it is answered, gone in the unit that has the notification of its end."""
+    sink = FakeSink()
+    async with running(store) as engine:
+        engine._outbox.configure([route(sink, when=EVERY)])
+        ended = ends(engine)
+        wanted = await express(engine, SLEEP)
+        row = await engine.start_express(wanted)
+        (kept,) = await store.express()
+        assert (kept.arn, kept.input) == (row.arn, '{"n":1}')
+        assert ":express:m:e:" in row.arn
+        await trio.sleep(200)
+        assert await store.express() == []
+        assert [row.status for row in ended] == ["SUCCEEDED"]
+        assert store._tables.executions == {}
+        told = [each.event["detail"]["status"] for each in sink.accepted]
+        assert told == ["RUNNING", "SUCCEEDED"]
+
+
+async def test_names_are_not_unique(store, autojump_clock):
+    """Two of one name run side by side, under ARNs of their own."""
+    async with running(store) as engine:
+        wanted = await express(engine, SLEEP)
+        ended = ends(engine)
+        rows = [await engine.start_express(wanted) for _ in range(2)]
+        await trio.sleep(200)
+        assert len({row.arn for row in rows}) == 2
+        assert sorted(row.arn for row in ended) == sorted(row.arn for row in rows)
+
+
+async def test_one_that_a_crash_cut_off_runs_again(store, autojump_clock):
+    """From its start, under its ARN; how it began is not told again, its end is told once."""
+    sink = FakeSink()
+    async with running(store) as engine:
+        engine._outbox.configure([route(sink, when=EVERY)])
+        row = await engine.start_express(await express(engine, SLEEP))
+        await trio.sleep(50)
+    engine = await build(store)
+    engine._outbox.configure([route(sink, when=EVERY)])
+    ended = ends(engine)
+    async with trio.open_nursery() as nursery:
+        begun = engine.now()
+        await nursery.start(engine.run)
+        await trio.sleep(200)
+        nursery.cancel_scope.cancel()
+    assert [(each.arn, each.start_at) for each in ended] == [(row.arn, row.start_at)]
+    assert ended[0].stop_at == begun + 100_000
+    assert await store.express() == []
+    assert [each.event["detail"]["status"] for each in sink.accepted] == ["RUNNING", "SUCCEEDED"]
+
+
+async def test_no_express_execution_runs_for_longer_than_five_minutes(store, autojump_clock):
+    """It times out then, whatever it waits for."""
+    async with running(store) as engine:
+        row = await engine.start_sync_execution(await express(engine, AGES))
+        assert (row.status, row.stop_at) == ("TIMED_OUT", row.start_at + 300_000)
+
+
+async def test_a_task_without_an_integration_fails_it(store, autojump_clock):
+    """The answers of tasks come through the same door."""
+    async with running(store) as engine:
+        row = await engine.start_sync_execution(await express(engine, TASK))
+        assert (row.status, row.error) == ("FAILED", "States.Runtime")
+
+
+async def test_their_number_is_bounded(store, autojump_clock):
+    """One too many is refused with AWS's error."""
+    async with running(store) as engine:
+        wanted = await express(engine, SLEEP)
+        engine.express._running.update(range(RUNNING_MAX))
+        with pytest.raises(ApiError) as refused:
+            await engine.start_express(wanted)
+        assert refused.value.code == "ExecutionLimitExceeded"
+        assert await store.express() == []
+
+
+@pytest.mark.parametrize(
+    ("state", "location"),
+    [
+        ({"Resource": "arn:aws:states:::states:startExecution.sync"}, "/States/A/Resource"),
+        ({"Resource": "arn:aws:states:::states:startExecution.sync:2"}, "/States/A/Resource"),
+        ({"Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken"}, "/States/A/Resource"),
+        (
+            {"Resource": "arn:aws:states:us-east-1:123456789012:activity:a"},
+            "/States/A/Resource",
+        ),
+    ],
+)
+@pytest.mark.parametrize("inside", [None, "Parallel", "Map"])
+async def test_what_express_does_not_support_is_refused(store, state, location, inside):
+    """At the top, in a branch and in an iteration; a Standard machine may have it."""
+    engine = await build(store)
+    states: dict = {"A": {"Type": "Task", "End": True, **state}}
+    program = {"StartAt": "A", "States": states}
+    match inside:
+        case "Parallel":
+            states = {"P": {"Type": "Parallel", "Branches": [program], "End": True}}
+            location = f"/States/P/Branches[0]{location}"
+        case "Map":
+            states = {"P": {"Type": "Map", "ItemProcessor": program, "End": True}}
+            location = f"/States/P/ItemProcessor{location}"
+    definition = json.dumps({"StartAt": next(iter(states)), "States": states})
+    with pytest.raises(ApiError, match="InvalidDefinition") as refused:
+        await engine.catalog.create_machine("m", definition, type="EXPRESS")
+    assert refused.value.message.endswith(f"at {location}'")
+    await engine.catalog.create_machine("m", definition)
+
+
+async def test_a_full_disk_takes_nothing(store, autojump_clock, monkeypatch):
+    """What cannot be made durable is refused and does not run; an end waits for room."""
+    async with running(store) as engine:
+        wanted = await express(engine, SLEEP)
+        row = await engine.start_express(wanted)
+        ended = ends(engine)
+
+        async def full(_unit):
+            raise StoreFull("full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "commit", full)
+            with pytest.raises(StoreFull):
+                await engine.start_express(wanted)
+            await trio.sleep(200)
+            assert ended == []
+        await trio.sleep(10)
+        assert [each.arn for each in ended] == [row.arn]
+        assert await store.express() == []
