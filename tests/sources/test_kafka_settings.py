@@ -60,12 +60,6 @@ def test_start_may_be_a_time() -> None:
     assert source.start == datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC)
 
 
-def test_every_setting_is_documented() -> None:
-    """The string under a field is its documentation."""
-    for name, schema in KafkaSource.model_json_schema()["properties"].items():
-        assert schema.get("description"), name
-
-
 def test_offsets_are_never_reset_or_committed_by_the_client() -> None:
     """Positions are rows: the client may not move them."""
     settings = consumer_settings(KafkaSource.model_validate(LEAST))
