@@ -15,6 +15,7 @@ from gateway.asl.flow import HistoryFull, Run
 from gateway.asl.frame import Frame, Task, Timer
 from gateway.asl.records import Record
 from gateway.asl.scope import Json
+from gateway.asl.states import distributed
 from gateway.asl.states.state import StateMachine
 from gateway.asl.stimuli import Stimulus
 
@@ -106,13 +107,21 @@ def _take(run: Run, stimulus: Stimulus) -> None:
             if isinstance(timer, Timer) and timer.due <= due:
                 _timer_fired(run, number, kind)
         case s.Stop(error, cause):
+            distributed.abort_all(run)
             run.emit(r.ExecutionAborted(0, error, cause))
         case s.Expire():
-            run.emit(r.ExecutionTimedOut(0, None, None))
+            _time_out(run)
         case s.HandOut() | s.Return() | s.Succeed() | s.Fail():
             task = run.execution.task(stimulus.number)
             if task is not None:
                 _answer(run, task, stimulus)
+            elif isinstance(stimulus, s.Succeed | s.Fail):
+                distributed.answer(run, stimulus)
+
+
+def _time_out(run: Run) -> None:
+    distributed.abort_all(run)
+    run.emit(r.ExecutionTimedOut(0, None, None))
 
 
 def _start(run: Run) -> None:
@@ -128,7 +137,7 @@ def _start(run: Run) -> None:
 
 def _timer_fired(run: Run, number: int, kind: str) -> None:
     if kind == "execution":
-        run.emit(r.ExecutionTimedOut(0, None, None))
+        _time_out(run)
         return
     task = run.execution.task(number)
     if task is not None:

@@ -72,9 +72,21 @@ def not_an_integer(field: str, value: Json) -> StateError:
 
 def not_a_count(field: str, value: Json, path: str) -> StateError:
     """MaxConcurrencyPath or its like finds no number of things."""
+    return not_a_number(field, value, path, int)
+
+
+def not_a_number(field: str, value: Json, path: str, kind: type[int] | type[float]) -> StateError:
+    """The path of a field that wants a number of the kind finds none."""
     text = value if isinstance(value, str) else shown(value)
-    cause = f'The {field} field refers to value "{text}" which is not a valid integer: {path}'
+    what = "integer" if kind is int else "float"
+    cause = f'The {field} field refers to value "{text}" which is not a valid {what}: {path}'
     return StateError("States.Runtime", cause, located=True)
+
+
+def beyond_tolerance(name: str, kind: type[int] | type[float]) -> StateError:
+    """A tolerated failure count (an int) or percentage (a float) that none can be."""
+    must = "cannot be negative." if kind is int else "must be between 0 and 100."
+    return StateError("States.Runtime", f"{name} {must}", located=True)
 
 
 def not_seconds(value: Json) -> StateError:

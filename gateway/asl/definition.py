@@ -8,6 +8,13 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from gateway.asl.distributed_fields import (
+    check_labels,
+    distributed_map,
+    is_distributed,
+    machines_of_maps,
+    only_inline,
+)
 from gateway.asl.errors import DefinitionError, Diagnostic
 from gateway.asl.fields import SCHEMA, Fields
 from gateway.asl.languages.jsonpath import JSONPATH
@@ -20,7 +27,7 @@ from gateway.asl.states.passing import Fail, Pass, Succeed
 from gateway.asl.states.state import Catcher, Program, Retrier, State, StateMachine
 from gateway.asl.states.task import Task
 from gateway.asl.states.wait import Wait
-from gateway.asl.unsupported import only_supported, only_supported_processor
+from gateway.asl.unsupported import only_supported
 from gateway.asl.variables import assigned_names
 
 MAX_BYTES: Final = 1_048_576
@@ -47,9 +54,10 @@ def parse_definition(text: str) -> StateMachine:
         program = _program(fields, place)
     except RecursionError:
         raise _refusal("The states are nested too deeply") from None
+    check_labels(fields, program)
     if fields.diagnostics:
         raise DefinitionError(fields.diagnostics)
-    return StateMachine(program.start_at, program.states, timeout)
+    return StateMachine(program.start_at, program.states, timeout, machines_of_maps(program))
 
 
 def _document(text: str) -> dict[str, Json]:
@@ -287,15 +295,20 @@ def _map(fields: Fields, common: Common, language: QueryLanguage, place: Place) 
     # Iterator is the name that ItemProcessor had before.
     inner = fields.one_of("ItemProcessor", "Iterator", required=True)
     processor = fields.object(inner) if inner else None
-    if processor is not None:
-        only_supported_processor(processor)
-    return Map(
+    distributed = processor is not None and is_distributed(processor)
+    # What a child is given is all that it sees.
+    inside = Place(place.language) if distributed else place
+    program = Program("", {}) if processor is None else _program(processor, inside)
+    members = {
         **_failing(fields, common, language),
-        programs=() if processor is None else (_program(processor, place),),
-        items=language.items(fields),
-        item_selector=language.item_selector(fields),
-        max_concurrency=language.count(fields, "MaxConcurrency"),
-    )
+        "items": language.items(fields),
+        "item_selector": language.item_selector(fields),
+    }
+    if distributed and processor is not None:
+        return distributed_map(fields, processor, program, members, language)
+    only_inline(fields)
+    count = language.count(fields, "MaxConcurrency")
+    return Map(**members, programs=(program,), max_concurrency=count)
 
 
 _Build = Callable[[Fields, Common, QueryLanguage, Place], State]

@@ -13,9 +13,10 @@ from typing import Any, Final, TypeAlias
 
 from orjson import dumps
 
+from gateway.asl import map_run_records as m
 from gateway.asl import records as r
 from gateway.asl.execution import Execution
-from gateway.asl.frame import Identity
+from gateway.asl.frame import Identity, map_run_arn
 from gateway.asl.records import INTERNAL, Record
 from gateway.asl.resources import ACTIVITY, TASK, family, parts
 from gateway.asl.scope import Json
@@ -169,7 +170,7 @@ def _task_ended(word: str) -> Callable[[Any, Execution], _Details]:
     return build
 
 
-def _map_started(record: r.MapStarted, _execution: Execution) -> _Details:
+def _map_started(record: r.MapStarted | m.DistributedMapStarted, _execution: Execution) -> _Details:
     return "MapStateStarted", {"length": record.length}
 
 
@@ -183,6 +184,11 @@ def _iteration_ended(word: str) -> Callable[[Any, Execution], _Details]:
         return f"MapIteration{word}", execution.ended_iteration
 
     return build
+
+
+def _map_run_started(record: m.MapRunStarted, execution: Execution) -> _Details:
+    arn = map_run_arn(execution.identity, record.label, record.id)
+    return "MapRunStarted", {"mapRunArn": arn}
 
 
 def _bare(type_: str) -> Callable[[Any, Execution], _Details]:
@@ -218,6 +224,12 @@ _EVENTS: Final[dict[type[Record], Callable[[Any, Execution], _Details]]] = {
     r.MapIterationAborted: _iteration_ended("Aborted"),
     r.MapSucceeded: _bare("MapStateSucceeded"),
     r.MapFailed: _bare("MapStateFailed"),
+    m.DistributedMapStarted: _map_started,
+    m.MapRunStarted: _map_run_started,
+    m.MapRunSucceeded: _bare("MapRunSucceeded"),
+    m.MapRunFailed: _ended("MapRunFailed"),
+    m.MapRunAborted: _bare("MapRunAborted"),
+    m.DistributedMapSucceeded: _bare("MapStateSucceeded"),
     r.ExecutionSucceeded: _succeeded,
     r.ExecutionFailed: _ended("ExecutionFailed"),
     r.ExecutionAborted: _ended("ExecutionAborted"),

@@ -1,32 +1,22 @@
-"""An execution's state, and ``apply``: the only way in which it changes, live and after a restart
-alike.
+"""``apply``: the only way in which an execution's state changes, live and after a restart alike.
 
 ``apply`` evaluates nothing: no path, no template, no retry arithmetic. What it needs is in the
 record or came with an earlier one, so folding the history gives the live state whatever version of
-the language runs. It also keeps the outstanding effects (timers, tasks) and notes which of them
-changed.
+the language runs. It also keeps the outstanding effects (timers, tasks, map runs) and notes which
+of them changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Final, Literal, TypeAlias
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
 
-import orjson
-
+from gateway.asl import map_run_records as m
 from gateway.asl import records as r
-from gateway.asl.frame import Frame, Identity, Join, Task, Timer
+from gateway.asl.frame import Frame, Join, MapRun, Task, Timer
+from gateway.asl.frames import Frames, Status
 from gateway.asl.records import INTERNAL, SAME, Record
-from gateway.asl.scope import Json
 
-Status: TypeAlias = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
-
-
-EffectKey: TypeAlias = tuple[int, str]
-"""(number, kind): the kind of a timer, or "task"."""
-
-
-_TASK_KINDS: Final = ("task", "timeout", "heartbeat")
 _FINAL: Final[dict[type[Record], Status]] = {
     r.ExecutionSucceeded: "SUCCEEDED",
     r.ExecutionFailed: "FAILED",
@@ -35,126 +25,15 @@ _FINAL: Final[dict[type[Record], Status]] = {
 }
 
 
-class Execution:
+class Execution(Frames):
     """The state of one execution, folded from its records."""
 
-    def __init__(self, identity: Identity, input: Json) -> None:  # noqa: A002
-        self.identity = identity
-        self.input = input
-        self.status: Status = "RUNNING"
-        self.stop_at: int | None = None
-        self.error: str | None = None
-        self.cause: str | None = None
-        self.event_id = 0
-        """Id of the last event of AWS's history."""
-        self.previous_event_id = 0
-        """What that event shows as its predecessor."""
-        self.sequence = 0
-        """How many records there are, internal ones included."""
-        self.next_number = 1
-        """Numbers for frames, timers and tasks: one count, none used twice."""
-        self.next_document = 0
-        """Number for the next document row."""
-        self.frames: dict[int, Frame] = {}
-        self.ready: dict[int, None] = {}
-        """Frames that can go on without the outside world, in order."""
-        self.effects: dict[EffectKey, Timer | Task] = {}
-        """What is outstanding."""
-        self.ended_iteration: dict[str, Json] = {}
-        """Name of the Map and index of the iteration that ended last, as its event shows them."""
-        self.touched: dict[EffectKey, bool] = {}
-        """Effects that changed since ``take_changes``: whether each stood before."""
-
-    # ------------------------------------------------------------------ reading
-    @property
-    def output(self) -> Json:
-        """The document in hand of the execution itself; its output once it has succeeded."""
-        return self.frames[0].data
-
-    def text(self, document: Json) -> str:
-        """The document as JSON text; the execution's input as its caller wrote it, as in AWS."""
-        if document is self.input:
-            return self.identity.input
-        return orjson.dumps(document).decode()
-
-    def task(self, number: int) -> Task | None:
-        """The open task of that number."""
-        task = self.effects.get((number, "task"))
-        return task if isinstance(task, Task) else None
-
-    def take_changes(self) -> Iterator[tuple[EffectKey, bool, Timer | Task | None]]:
-        """The effects that changed since the last call: key, whether it stood before, and what it
-        is now (None: no longer wanted)."""
-        touched, self.touched = self.touched, {}
-        for key, stood in touched.items():
-            effect = self.effects.get(key)
-            if effect is not None or stood:
-                yield key, stood, effect
-
-    def dump(self) -> dict[str, Json]:
-        """Everything that the fold must reproduce, for comparison."""
-        members = {k: v for k, v in vars(self).items() if k not in {"touched", "next_document"}}
-        members["frames"] = {k: f.dump() for k, f in self.frames.items()}
-        members["ready"] = set(self.ready)
-        return members
-
-    # ----------------------------------------------------------------- changing
     def apply(self, record: Record, at: int) -> None:
         """Change the state as the record says; ``at`` is when it was written."""
         change, events = _APPLY[type(record)]
         self.sequence += 1
         self.event_id += events
         change(self, record, at)
-
-    def _event(self, frame: Frame) -> None:
-        """The current event follows the frame's last one."""
-        self.previous_event_id = frame.last_event
-        frame.last_event = self.event_id
-
-    def _number(self, number: int) -> None:
-        self.next_number = max(self.next_number, number + 1)
-
-    def _put(self, effect: Timer | Task) -> None:
-        kind = effect.kind if isinstance(effect, Timer) else "task"
-        key = (effect.number, kind)
-        self.touched.setdefault(key, key in self.effects)
-        self.effects[key] = effect
-
-    def _drop(self, number: int, *kinds: str) -> None:
-        for kind in kinds:
-            if self.effects.pop((number, kind), None) is not None:
-                self.touched.setdefault((number, kind), True)
-
-    def _park(self, frame: Frame, number: int) -> None:
-        self._number(number)
-        frame.wait = number
-        self.ready.pop(frame.id, None)
-
-    def _wake(self, frame: Frame) -> None:
-        if frame.wait is not None:
-            self._drop(frame.wait, "wait", "retry", *_TASK_KINDS)
-            frame.wait = None
-        self.ready[frame.id] = None
-
-    def _add_frame(self, frame: Frame) -> None:
-        self._number(frame.id)
-        self.frames[frame.id] = frame
-        self.ready[frame.id] = None
-
-    def _remove_frame(self, number: int) -> Frame:
-        """Forget a frame, what it waits for and the frames below it."""
-        frame = self.frames.pop(number)
-        self.ready.pop(number, None)
-        if frame.wait is not None:
-            self._drop(frame.wait, "wait", "retry", *_TASK_KINDS)
-        self._remove_children(frame)
-        return frame
-
-    def _remove_children(self, frame: Frame) -> None:
-        if frame.join is not None:
-            for child in sorted(frame.join.children):
-                self._remove_frame(child)
-            frame.join = None
 
     # One method for each kind of record.
     def _execution_started(self, record: r.ExecutionStarted, _at: int) -> None:
@@ -246,7 +125,9 @@ class Execution:
         self._drop(record.number, "timeout", "heartbeat")
 
     def _task_ended(
-        self, record: r.TaskSucceeded | r.TaskFailed | r.TaskTimedOut, _at: int
+        self,
+        record: r.TaskSucceeded | r.TaskFailed | r.TaskTimedOut | m.MapRunFailed | m.MapRunAborted,
+        _at: int,
     ) -> None:
         frame = self.frames[record.frame]
         self._event(frame)
@@ -342,6 +223,28 @@ class Execution:
         self._event(frame)
         self._remove_children(frame)
 
+    def _distributed_map_started(self, record: m.DistributedMapStarted, _at: int) -> None:
+        self._begin_join(record.frame, Join(1))
+
+    def _map_run_started(self, record: m.MapRunStarted, at: int) -> None:
+        frame = self.frames[record.frame]
+        self._event(frame)
+        self._park(frame, record.number)
+        items = frame.data if record.items is SAME else record.items
+        what = (record.label, record.id, items, record.limits, record.options)
+        self._put(MapRun(record.number, record.frame, *what, at))
+
+    def _map_run_succeeded(self, record: m.MapRunSucceeded, _at: int) -> None:
+        # AWS: what comes after the state follows the start of the run.
+        frame = self.frames[record.frame]
+        self.previous_event_id = frame.last_event
+        self._wake(frame)
+        if frame.join is not None:
+            frame.join.started = 1
+
+    def _distributed_map_succeeded(self, _record: m.DistributedMapSucceeded, _at: int) -> None:
+        self.previous_event_id = self.event_id - 1
+
     def _execution_ended(
         self,
         record: r.ExecutionSucceeded | r.ExecutionFailed | r.ExecutionAborted | r.ExecutionTimedOut,
@@ -385,6 +288,12 @@ class Execution:
         r.MapIterationAborted: _map_iteration_aborted,
         r.MapSucceeded: _join_succeeded,
         r.MapFailed: _join_failed,
+        m.DistributedMapStarted: _distributed_map_started,
+        m.MapRunStarted: _map_run_started,
+        m.MapRunSucceeded: _map_run_succeeded,
+        m.MapRunFailed: _task_ended,
+        m.MapRunAborted: _task_ended,
+        m.DistributedMapSucceeded: _distributed_map_succeeded,
         r.ExecutionSucceeded: _execution_ended,
         r.ExecutionFailed: _execution_ended,
         r.ExecutionAborted: _execution_ended,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from gateway.asl import causes
 from gateway.asl.errors import Diagnostic, ExpressionError
 from gateway.asl.scope import Json
 from gateway.asl.timestamp import timestamp_milliseconds
@@ -82,6 +83,14 @@ class Fields:
             self.error(f"Value must be greater than or equal to {low:g}", name)
         return value
 
+    def tolerated(self, name: str, kind: type[int] | type[float]) -> float | None:
+        """ToleratedFailureCount (an int) or …Percentage (a float)."""
+        kinds, word = (int, "Integer") if kind is int else ((int, float), "Number")
+        value: float | None = self.typed(name, kinds, word)
+        if value is not None and not within_tolerance(value, kind):
+            self.error(str(causes.beyond_tolerance(name, kind).cause), name)
+        return value
+
     def objects(self, name: str) -> list[Fields]:
         """A list of objects, each as its own Fields."""
         value = self.typed(name, list, "Array") or []
@@ -121,3 +130,8 @@ class Fields:
         except ExpressionError as error:
             self.error(str(error), name)
             return None
+
+
+def within_tolerance(number: float, kind: type[int] | type[float]) -> bool:
+    """Whether a tolerated failure count (an int) or percentage (a float) may be this."""
+    return number >= 0 and (kind is int or number <= 100)

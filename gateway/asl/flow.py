@@ -14,6 +14,7 @@ from typing import Final
 
 import orjson
 
+from gateway.asl import map_run_records as m
 from gateway.asl import records as r
 from gateway.asl.context import context_object
 from gateway.asl.errors import QueryEvaluationError, StateError
@@ -290,6 +291,8 @@ def _abort_below(run: Run, frame: Frame) -> None:
         if child.wait is None and child.join is None:
             continue
         _abort_below(run, child)
+        if child.wait is not None and run.execution.map_run(child.wait):
+            run.emit(m.MapRunAborted(number, child.wait))
         run.emit(r.StateAborted(number))
         if frame.type == "Map":
             run.emit(r.MapIterationAborted(number))

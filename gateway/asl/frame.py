@@ -24,6 +24,12 @@ class Identity(NamedTuple):
     """Of the alias that it was started through."""
 
 
+def map_run_arn(parent: Identity, label: str, id: str) -> str:  # noqa: A002
+    """The ARN of a map run: ``…:mapRun:<machine>/<label>:<UUID>``."""
+    start, _, machine = parent.machine_arn.partition(":stateMachine:")
+    return f"{start}:mapRun:{machine.partition('/')[0]}/{label}:{id}"
+
+
 class Timer(NamedTuple):
     """Waited for until ``due``; ``interval`` is the whole span. Milliseconds."""
 
@@ -48,6 +54,23 @@ class Task(NamedTuple):
     token_hash: str | None = None
 
 
+class MapRun(NamedTuple):
+    """A Distributed Map's run: each item, or batch of items, is an execution of its own."""
+
+    number: int
+    frame: int
+    label: str
+    id: str
+    """UUID; with the label it makes the map run's ARN."""
+    items: Json
+    """The list; None where ``reader`` says where the items are."""
+    limits: dict[str, Json]
+    """maxConcurrency, toleratedFailureCount and toleratedFailurePercentage."""
+    options: dict[str, Json]
+    """``reader``, ``batcher`` and ``writer``, evaluated, where the state has them."""
+    started_at: int
+
+
 class Join:
     """What a Parallel or Map knows of its branches or iterations."""
 
@@ -66,7 +89,8 @@ class Join:
 
     @property
     def complete(self) -> bool:
-        """Every branch or iteration has ended well."""
+        """Every branch or iteration has ended well; the one run of a Distributed Map, which has no
+        children here."""
         return self.started == len(self.results) and not self.children
 
     @property

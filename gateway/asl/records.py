@@ -13,6 +13,15 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from gateway.asl.map_run_records import (
+    DistributedMapStarted,
+    DistributedMapSucceeded,
+    MapRunAborted,
+    MapRunFailed,
+    MapRunStarted,
+    MapRunSucceeded,
+)
+
 
 class _Same(Enum):
     SAME = "SAME"
@@ -297,6 +306,12 @@ Record: TypeAlias = (
     | ExecutionFailed
     | ExecutionAborted
     | ExecutionTimedOut
+    | DistributedMapStarted
+    | MapRunStarted
+    | MapRunSucceeded
+    | MapRunFailed
+    | MapRunAborted
+    | DistributedMapSucceeded
 )
 
 INTERNAL: Final[frozenset[type[Record]]] = frozenset(
@@ -344,4 +359,10 @@ CODES: Final[dict[type[Record], int]] = {
     BranchFailed: 29,
     VariablesAssigned: 40,
     EvaluationFailed: 41,
+    DistributedMapStarted: 60,
+    MapRunStarted: 61,
+    MapRunSucceeded: 62,
+    MapRunFailed: 63,
+    MapRunAborted: 64,
+    DistributedMapSucceeded: 65,
 }

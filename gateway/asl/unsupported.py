@@ -8,15 +8,10 @@ from typing import Final
 from gateway.asl.fields import Fields
 
 _MEMBERS: Final = (
-    "ItemBatcher",
     "ItemReader",
     "ResultWriter",
-    "ToleratedFailureCount",
-    "ToleratedFailureCountPath",
-    "ToleratedFailurePercentage",
-    "ToleratedFailurePercentagePath",
 )
-"""Members of Distributed Map."""
+"""Members of what Distributed Map reads and writes."""
 
 
 def only_supported(fields: Fields) -> None:
@@ -24,10 +19,3 @@ def only_supported(fields: Fields) -> None:
     for name in _MEMBERS:
         if name in fields:
             fields.error("this version of Stategate does not support this field", name)
-
-
-def only_supported_processor(processor: Fields) -> None:
-    """Note what the processor of a Map has that is not supported."""
-    config = processor.object("ProcessorConfig")
-    if config is not None and config.members.get("Mode", "INLINE") != "INLINE":
-        config.error("this version of Stategate runs Maps in Mode INLINE only", "Mode")

@@ -23,6 +23,7 @@ from gateway.asl.codec import decode, document_numbers
 from gateway.asl.execution import Execution
 from gateway.asl.frame import Identity, Timer
 from gateway.asl.records import Record
+from gateway.asl.states.state import StateMachine
 from gateway.asl.stimuli import Stimulus
 from gateway.engine.arns import qualified
 from gateway.engine.catalog import Catalog
@@ -178,7 +179,7 @@ class Door:
     def finish(self, hot: Hot, changes: list[Change]) -> None:
         """Add the rows that a unit needs besides the history: effects, and the end if it has
         come."""
-        changes += effect_changes(hot.row.id, hot.execution)
+        changes += effect_changes(hot.row.id, hot.execution, self._now())
         running = hot.execution.status == "RUNNING"
         continues = running and bool(hot.execution.ready)
         if continues:
@@ -219,10 +220,16 @@ class Door:
             return None
         folded, size = await self._fold(row)
         folded.touched.clear()
-        machine = await self._catalog.compiled(row.revision)
+        machine = await self.machine(row)
         timers = await self._store.execution_timers(execution)
         continues = any(timer.kind == CONTINUE for timer in timers)
         return Hot(row, machine, folded, continues=continues, bytes=size)
+
+    async def machine(self, row: ExecutionRow) -> StateMachine:
+        """What the execution runs: its machine, or a part of one."""
+        machine = await self._catalog.compiled(row.revision)
+        label = row.machine_arn.partition("/")[2]
+        return machine.maps[label] if label else machine
 
     async def fold(self, row: ExecutionRow) -> Execution:
         """The execution's state, from its history."""

@@ -27,6 +27,7 @@ from gateway.engine.door import Door
 from gateway.engine.expiry import expire_forever
 from gateway.engine.express import Express, ExpressStart
 from gateway.engine.histories import Histories
+from gateway.engine.map_runs import MapRuns, end_of_child, is_child
 from gateway.engine.metrics import Metrics
 from gateway.engine.outbox import Outbox
 from gateway.engine.starts import StartRequest, StartResult, Starts
@@ -75,9 +76,10 @@ class Engine:
         self._queues = ActivityQueues()
         self._beats: dict[tuple[int, int], int] = {}
         """When a task was last heard of, for tasks that have sent a heartbeat since the start."""
-        self._door = Door(store, catalog, now, committed=self._committed, announce=self._announce)
+        self._door = Door(store, catalog, now, committed=self._committed, announce=self._end)
         self.histories = Histories(store, self._door.born)
         self._starts = Starts(store, catalog, self._door, now, announce=self._announce)
+        self.map_runs = MapRuns(store, self._door, self._starts, now)
         self._timers = Timers(store, now, self._fire)
         self.express = Express(store, catalog, now, announce=self._announce, committed=self._told)
         self._own, self._own_stimuli = trio.open_memory_channel[tuple[int, Stimulus]](2**20)
@@ -101,6 +103,7 @@ class Engine:
             nursery.start_soon(self.express.run)
             nursery.start_soon(self._outbox.run)
             nursery.start_soon(self._say)
+            nursery.start_soon(self.map_runs.run)
             nursery.start_soon(self.histories.forget_unused)
             nursery.start_soon(expire_forever, self.store, self._door, self.now)
             task_status.started()
@@ -284,6 +287,9 @@ class Engine:
         await self._door.handle(row.execution, stimulus)
 
     # ----------------------------------------------------- what a unit sets in motion
+    def _end(self, row: ExecutionRow) -> Sequence[Change]:
+        return [end_of_child(row)] if is_child(row) else self._announce(row)
+
     def _announce(self, row: ExecutionRow) -> list[Insert]:
         return self._outbox.inserts(row, row.machine_arn.rpartition(":")[2])
 
@@ -295,6 +301,7 @@ class Engine:
 
     def _told(self, unit: Sequence[Change], ended: Sequence[ExecutionRow]) -> None:
         self._outbox.committed(unit)
+        self.map_runs.committed(unit)
         for change in unit:
             match change:
                 case Insert(TaskRow() as row):
@@ -308,6 +315,8 @@ class Engine:
                     pass
         for end in ended:
             self._metrics.ended(end.status)
+            if is_child(end):
+                self.map_runs.ended(end)
             for hear in self.on_end:
                 hear(end)
 

@@ -9,9 +9,12 @@ from typing import Final, NamedTuple
 import trio
 
 from gateway.asl import stimuli
+from gateway.asl.map_items import Child
+from gateway.asl.states.state import StateMachine
 from gateway.engine.catalog import Catalog
 from gateway.engine.door import Door, newborn
 from gateway.engine.hot import Hot
+from gateway.store.map_runs import HoldMapRun, MapItemRow, MapRunRow
 from gateway.store.protocol import (
     Change,
     ExecutionRow,
@@ -143,9 +146,8 @@ class Starts:
         self._catalog.active_machine(request.machine_arn)
         revision = await self._catalog.revision(request.machine_arn, request.version)
         machine = await self._catalog.compiled(revision.id)
-        self._last_id += 1
         row = ExecutionRow(
-            id=self._last_id,
+            id=self._next_id(),
             arn=self._catalog.execution_arn(request.machine_arn.rpartition(":")[2], request.name),
             machine_arn=request.machine_arn,
             name=request.name,
@@ -157,7 +159,53 @@ class Starts:
             version=request.version,
             alias=request.alias,
         )
-        hot = Hot(row, machine, newborn(row, revision.role_arn), fresh=True)
         changes += self._announce(row)
+        return self._first_step(row, machine, revision.role_arn, changes)
+
+    def _next_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
+
+    def _first_step(
+        self, row: ExecutionRow, machine: StateMachine, role_arn: str, changes: list[Change]
+    ) -> Hot:
+        hot = Hot(row, machine, newborn(row, role_arn), fresh=True)
         self._door.step(hot, stimuli.Start(), changes)
         return hot
+
+    async def start_children(
+        self, run: MapRunRow, children: Sequence[Child], name: Callable[[Child], str]
+    ) -> None:
+        """Begin children of a map run, each with its row there; one unit. Raises StoreConflict
+        where the run is no longer RUNNING or one of the items has been started, and StoreFull."""
+        parent = await self._store.execution_by_id(run.execution)
+        assert parent is not None, "a parent is kept as long as its map runs"
+        revision = await self._store.revision(parent.revision)
+        assert revision is not None, "a revision is kept while an execution refers to it"
+        # …:mapRun:<machine>/<label>:<UUID>
+        machine_arn = run.arn.rpartition(":")[0].replace(":mapRun:", ":stateMachine:")
+        machine_name = machine_arn.rpartition(":")[2]
+        template = ExecutionRow(
+            0, "", machine_arn, "", parent.revision, self._now(), "", trace=parent.trace,
+            parent=run.execution, parent_number=run.number,
+        )  # fmt: skip
+        machine = await self._door.machine(template)
+        hots: list[Hot] = []
+        changes: list[Change] = [HoldMapRun(run.execution, run.number)]
+        for child in children:
+            own_name = name(child)
+            row = template._replace(
+                id=self._next_id(),
+                arn=self._catalog.execution_arn(machine_name, own_name),
+                name=own_name,
+                input=child.input,
+                item=child.first,
+            )
+            place = (run.execution, run.number, child.first, child.items)
+            changes.append(Insert(MapItemRow(*place, "RUNNING", row.id)))
+            hots.append(self._first_step(row, machine, revision.role_arn, changes))
+            if len(hots) % _STARTS_BETWEEN_TURNS == 0:
+                await trio.lowlevel.checkpoint()
+        await self._door.commit(hots, changes)
+        for hot in hots:
+            self._door.admit(hot)

@@ -10,7 +10,10 @@ import orjson
 from gateway.asl.advance import Step
 from gateway.asl.codec import FORMAT, encode
 from gateway.asl.execution import Execution
-from gateway.asl.frame import Task, Timer
+from gateway.asl.frame import MapRun, Timer, map_run_arn
+from gateway.asl.frames import Effect
+from gateway.asl.map_run_records import MapRunFailed, MapRunSucceeded
+from gateway.store.map_runs import EndMapRun, MapRunRow
 from gateway.store.protocol import (
     Change,
     DeleteTask,
@@ -27,6 +30,9 @@ from gateway.store.protocol import (
 CONTINUE: Final = "continue"
 """Kind of the timer row (number 0) of an execution whose budget was spent: it goes on at once."""
 
+_MAP_RUN_ENDS: Final[dict[type, str]] = {MapRunSucceeded: "SUCCEEDED", MapRunFailed: "FAILED"}
+"""One that ends in another way was aborted."""
+
 
 def history_changes(
     execution_id: int, execution: Execution, step: Step, at: int
@@ -40,6 +46,10 @@ def history_changes(
     first = execution.sequence - count
     row = HistoryRow(execution_id, first, count, at, FORMAT, encoded.records)
     changes: list[Change] = [Insert(row)]
+    for record in step.records:
+        if isinstance(record, MapRunSucceeded | MapRunFailed):
+            status = _MAP_RUN_ENDS[type(record)]
+            changes.append(EndMapRun(execution_id, record.number, status, at))
     written = len(encoded.records)
     for number, body in encoded.documents:
         changes.append(Insert(DocumentRow(execution_id, number, body)))
@@ -47,24 +57,33 @@ def history_changes(
     return changes, written
 
 
-def effect_changes(execution_id: int, execution: Execution) -> list[Change]:
+def effect_changes(execution_id: int, execution: Execution, at: int) -> list[Change]:
     """The rows of the effects that changed since this was last asked."""
     changes: list[Change] = []
     for (number, kind), stood, effect in execution.take_changes():
         if effect is not None:
-            row = effect_row(execution_id, effect)
-            changes.append(Upsert(row) if stood else Insert(row))
+            row = effect_row(execution_id, execution, effect)
+            if isinstance(row, MapRunRow) or not stood:
+                changes.append(Insert(row))
+            else:
+                changes.append(Upsert(row))
         elif kind == "task":
             changes.append(DeleteTask(execution_id, number))
+        elif kind == "map_run":
+            changes.append(EndMapRun(execution_id, number, "ABORTED", at))
         else:
             changes.append(DeleteTimer(execution_id, number, kind))
     return changes
 
 
-def effect_row(execution_id: int, effect: Timer | Task) -> TimerRow | TaskRow:
+def effect_row(
+    execution_id: int, execution: Execution, effect: Effect
+) -> TimerRow | TaskRow | MapRunRow:
     """How an effect stands in the store."""
     if isinstance(effect, Timer):
         return TimerRow(execution_id, *effect)
+    if isinstance(effect, MapRun):
+        return _map_run_row(execution_id, execution, effect)
     return TaskRow(
         execution_id,
         effect.number,
@@ -74,6 +93,20 @@ def effect_row(execution_id: int, effect: Timer | Task) -> TimerRow | TaskRow:
         None if effect.token_hash is None else bytes.fromhex(effect.token_hash),
         effect.worker,
         effect.started_at,
+    )
+
+
+def _map_run_row(execution_id: int, execution: Execution, run: MapRun) -> MapRunRow:
+    return MapRunRow(
+        execution_id,
+        run.number,
+        map_run_arn(execution.identity, run.label, run.id),
+        "RUNNING",
+        run.started_at,
+        run.limits["maxConcurrency"],
+        run.limits["toleratedFailureCount"] or 0,
+        run.limits["toleratedFailurePercentage"] or 0.0,
+        None if run.items is None else len(run.items),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from gateway.asl.execution import Execution
 from gateway.engine.door import Door
 from gateway.engine.units import CONTINUE, effect_row
+from gateway.store.map_runs import MapRunRow
 from gateway.store.protocol import (
     ExecutionFilter,
     ExecutionRow,
@@ -43,6 +44,8 @@ async def _differences(store: Store, door: Door, row: ExecutionRow) -> AsyncIter
         return
     stored = {_shown(each) for each in await store.execution_timers(row.id)}
     stored |= {_shown(each) for each in await store.execution_tasks(row.id)}
+    runs = await store.map_runs(row.id)
+    stored |= {_shown(each) for each in runs if each.status == "RUNNING"}
     wanted = wanted_rows(row.id, execution)
     for missing in sorted(wanted - stored):
         yield f"its history asks for {missing}, which is not among its rows"
@@ -52,11 +55,15 @@ async def _differences(store: Store, door: Door, row: ExecutionRow) -> AsyncIter
 
 def wanted_rows(execution_id: int, execution: Execution) -> set[str]:
     """The rows that the history asks for, as words."""
-    wanted = {_shown(effect_row(execution_id, each)) for each in execution.effects.values()}
+    wanted = {
+        _shown(effect_row(execution_id, execution, each)) for each in execution.effects.values()
+    }
     return wanted | ({f"timer 0 {CONTINUE}"} if execution.ready else set())
 
 
-def _shown(row: TimerRow | TaskRow) -> str:
+def _shown(row: TimerRow | TaskRow | MapRunRow) -> str:
+    if isinstance(row, MapRunRow):
+        return f"map run {row.number}, {row.arn}"
     if isinstance(row, TaskRow):
         state = "queued" if row.started_at is None else f"with {row.worker or 'a worker'}"
         return f"task {row.number} for {row.resource}, {state}"

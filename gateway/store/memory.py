@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import trio
 
 from gateway.errors import Rejected
+from gateway.store.memory_map_runs import MemoryMapRuns
 from gateway.store.memory_tables import Tables
 from gateway.store.paging import execution_key, letter_key, make_key
 from gateway.store.protocol import (
@@ -52,7 +53,7 @@ async def open_memory() -> AsyncIterator[MemoryStore]:
         store.close()
 
 
-class MemoryStore:
+class MemoryStore(MemoryMapRuns):
     """``Store`` over dictionaries. A unit takes effect at once; every method is a checkpoint."""
 
     def __init__(self, *, unique_names: bool = True) -> None:
@@ -312,6 +313,7 @@ class MemoryStore:
 def _wanted(row: ExecutionRow, which: ExecutionFilter) -> bool:
     return (
         which.machine_arn in {None, row.machine_arn}
+        and which.map_run in {None, (row.parent, row.parent_number)}
         and which.status in {None, row.status}
         and row.name.startswith(which.name_prefix or "")
         and (which.started_before is None or row.start_at < which.started_before)

@@ -9,6 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from gateway.store.map_runs import (
+    CloseMapRun,
+    CountMapRun,
+    EndMapItem,
+    EndMapRun,
+    HoldMapRun,
+    LimitMapRun,
+    MapItemRow,
+    MapRunRow,
+)
 from gateway.store.protocol import (
     ActivityRow,
     AliasRow,
@@ -70,6 +80,8 @@ class Tables:
         self.tags: dict[str, TagsRow] = {}
         self.express: dict[int, ExpressRow] = {}
         self.activities: dict[str, ActivityRow] = {}
+        self.map_runs: dict[tuple[int, int], MapRunRow] = {}
+        self.map_items: dict[tuple[int, int], dict[int, MapItemRow]] = {}
         self.positions: dict[tuple[str, str, int], PositionRow] = {}
         self.last_execution = 0
         self.last_revision = 0
@@ -102,8 +114,34 @@ class Tables:
                 self._move(row, force)
             case MoveTimer(row=row):
                 self._postpone(row)
+            case HoldMapRun() | EndMapRun() | CloseMapRun() | CountMapRun() | LimitMapRun():
+                self._change_map_run(change)
+            case EndMapItem(execution, number, item, status):
+                rows = self.map_items.get((execution, number), {})
+                if item in rows:
+                    self._put(rows, item, rows[item]._replace(status=status))
             case _:
                 self._delete(*_PLACES[type(change)](self, change))
+
+    def _change_map_run(
+        self, change: HoldMapRun | EndMapRun | CloseMapRun | CountMapRun | LimitMapRun
+    ) -> None:
+        key = (change.execution, change.number)
+        row = self.map_runs.get(key)
+        running = row is not None and row.status == "RUNNING"
+        match change:
+            case HoldMapRun() if not running:
+                raise StoreConflict(f"map run {key} is not running")
+            case HoldMapRun():
+                return
+            case EndMapRun() if not running:
+                return
+            case CloseMapRun():
+                news: dict[str, Any] = {"open": False}
+            case _:
+                news = change._asdict()
+        if row is not None:
+            self._put(self.map_runs, key, row._replace(**news))
 
     def _insert(self, row: Any) -> None:
         table, key = _PLACES[type(row)](self, row)
@@ -173,7 +211,9 @@ class Tables:
         )
         for _, identity in ended[:limit]:
             self._forget(self.executions.pop(identity))
-        needed = {row.machine_arn for row in self.executions.values()} | self.machines.keys()
+        # A child of a map run belongs to <machine>/<label>.
+        kept = {row.machine_arn.partition("/")[0] for row in self.executions.values()}
+        needed = kept | self.machines.keys()
         needed |= {row.machine_arn for row in self.express.values()}
         for revision in [r for r in self.revisions.values() if r.machine_arn not in needed]:
             del self.revisions[revision.id]
@@ -183,6 +223,10 @@ class Tables:
         self.names.pop((row.machine_arn, row.name), None)
         self.history.pop(row.id, None)
         self.documents.pop(row.id, None)
+        for key in [key for key in self.map_runs if key[0] == row.id]:
+            del self.map_runs[key]
+        for key in [key for key in self.map_items if key[0] == row.id]:
+            del self.map_items[key]
 
     def _claim(self, table: Table, key: Any, row: Any) -> None:
         if key in table:
@@ -223,6 +267,8 @@ _PLACES: dict[type, Callable[[Tables, Any], tuple[Table, Any]]] = {
     TagsRow: lambda tables, row: (tables.tags, row.arn),
     ExpressRow: lambda tables, row: (tables.express, row.id),
     ActivityRow: lambda tables, row: (tables.activities, row.arn),
+    MapRunRow: lambda tables, row: (tables.map_runs, row[:2]),
+    MapItemRow: lambda tables, row: (tables.map_items.setdefault(row[:2], {}), row.item),
     DeleteTimer: lambda tables, key: (
         tables.timers.get(key.execution, {}),
         (key.number, key.kind),

@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeAlias
 
+from gateway.store.map_runs import MapItemRow, MapRunChange, MapRunRow, MapRunStore
 from gateway.store.rows import (
     ActivityRow,
     AliasRow,
@@ -101,6 +102,8 @@ class Insert(NamedTuple):
         | AliasRow
         | ExpressRow
         | ActivityRow
+        | MapRunRow
+        | MapItemRow
     )
 
 
@@ -224,6 +227,7 @@ Change: TypeAlias = (
     | DeleteTags
     | DeleteExpress
     | DeleteActivity
+    | MapRunChange
 )
 Unit: TypeAlias = Sequence[Change]
 
@@ -257,6 +261,8 @@ class ExecutionFilter:
     version: int | None = None
     alias: str | None = None
     redriven: bool | None = None
+    map_run: tuple[int, int] | None = None
+    """Execution and number of a map run whose children they are; the machine's ARN is theirs."""
 
 
 @dataclass(slots=True)
@@ -303,7 +309,7 @@ class StoreTooNew(StoreUnusable):
     """The database was written by a newer version of Stategate."""
 
 
-class Store(Protocol):
+class Store(MapRunStore, Protocol):
     """Durable rows. ``commit`` is the only way to write; reads see committed rows only.
 
     Every method may be called from any trio task at any time. A read error other than those named

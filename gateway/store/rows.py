@@ -40,6 +40,12 @@ class ExecutionRow(NamedTuple):
     redrives: int = 0
     redriven_at: int | None = None
     """When it was redriven last."""
+    parent: int | None = None
+    """Id of the execution that waits for this one."""
+    parent_number: int | None = None
+    """What it waits for there: the number of a map run."""
+    item: int | None = None
+    """For a child of a map run: index of its first item."""
 
 
 class HistoryRow(NamedTuple):

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from gateway.asl import records as r
 from gateway.asl.events import Event, present
-from gateway.asl.execution import Execution, Status
+from gateway.asl.execution import Execution
+from gateway.asl.frames import Status
 from gateway.asl.records import INTERNAL, Record
 from gateway.asl.scope import Json
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+import orjson
+
 from gateway.asl import stimuli
 from gateway.asl.advance import advance
+from gateway.asl.errors import StateError
 from gateway.asl.execution import Execution
-from gateway.asl.frame import Identity, Task, Timer
+from gateway.asl.frame import Identity, MapRun, Task, Timer
+from gateway.asl.map_items import EXCEEDED, MapItems, too_many_failed
 from gateway.asl.records import Record
 from gateway.asl.scope import Json
 from gateway.asl.states.state import StateMachine
@@ -74,6 +78,9 @@ class Rehearsal:
         if waiting is not None:
             self._answers[waiting.number] = self._answer(waiting)
             return stimuli.HandOut(waiting.number, None, None)
+        map_run = next((e for e in effects if isinstance(e, MapRun)), None)
+        if map_run is not None:
+            return self._run_children(map_run)
         open_tasks = [e for e in effects if isinstance(e, Task)]
         coming = [(*self._answers[task.number], task.number) for task in open_tasks]
         coming += [
@@ -87,6 +94,33 @@ class Rehearsal:
             at, stimulus = end, stimuli.Expire()
         self.at = max(self.at, at)
         return stimulus
+
+    def _run_children(self, map_run: MapRun) -> Stimulus:
+        """What a Distributed Map comes to: its children run one after the other."""
+        machine = self.machine.maps[map_run.label]
+        seed = self._seed
+        maker = MapItems(self.machine, self.execution, map_run, seed.to_bytes(16, "big"))
+        outputs, failed, total = [], 0, len(map_run.items)
+        try:
+            for child in maker.children(map_run.items, 0):
+                name = f"{self.identity.name}-{map_run.label}-{child.first}"
+                identity = self.identity._replace(name=name, input=child.input, start_at=self.at)
+                inner = Rehearsal(
+                    machine, identity, orjson.loads(child.input), self._ask, self._seed
+                )
+                inner.run()
+                self.at = inner.at
+                if inner.execution.status == "SUCCEEDED":
+                    outputs.append(inner.execution.output)
+                else:
+                    failed += child.items
+        except StateError as error:
+            return stimuli.Fail(map_run.number, error.error, error.cause)
+        limits = map_run.limits
+        count, percentage = limits["toleratedFailureCount"], limits["toleratedFailurePercentage"]
+        if too_many_failed(failed, total, count or 0, percentage or 0):
+            return stimuli.Fail(map_run.number, *EXCEEDED)
+        return stimuli.Succeed(map_run.number, outputs)
 
     def _answer(self, task: Task) -> tuple[int, Stimulus]:
         state = self.execution.frames[task.frame].state or ""

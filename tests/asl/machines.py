@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:work"
+DISTRIBUTED = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
 ERRORS = ["Custom", "States.ALL", "States.TaskFailed", "States.Timeout"]
 
 json_values = st.recursive(
@@ -59,9 +60,8 @@ def shaped(draw, state, depth, *, fails=False):
 @st.composite
 def states(draw, depth):  # noqa: PLR0911 - one return for each type
     """One state without Next or End."""
-    kinds = ["Pass", "Template", "Task", "Wait", "Choice", "Fail"] + ["Parallel", "Map"] * (
-        depth > 0
-    )
+    kinds = ["Pass", "Template", "Task", "Wait", "Choice", "Fail"]
+    kinds += ["Parallel", "Map", "Distributed"] * (depth > 0)
     match draw(st.sampled_from(kinds)):
         case "Pass":
             return draw(shaped({"Type": "Pass", "Result": draw(json_values)}, depth))
@@ -79,13 +79,16 @@ def states(draw, depth):  # noqa: PLR0911 - one return for each type
         case "Parallel":
             branches = draw(st.lists(programs(depth - 1), min_size=1, max_size=3))
             return draw(shaped({"Type": "Parallel", "Branches": branches}, depth, fails=True))
-        case _:
+        case kind:
             state = {
                 "Type": "Map",
                 "ItemsPath": "$.items",
                 "MaxConcurrency": draw(st.integers(0, 2)),
                 "ItemProcessor": draw(programs(depth - 1)),
             }
+            if kind == "Distributed":
+                state["ItemProcessor"]["ProcessorConfig"] = DISTRIBUTED
+                state["ToleratedFailureCount"] = draw(st.integers(0, 2))
             return draw(shaped(state, depth, fails=True))
 
 

@@ -10,14 +10,17 @@ from gateway.asl.definition import parse_definition
 from gateway.asl.errors import DefinitionError
 
 PASS = {"Type": "Pass", "End": True}
-INSIDE = {"StartAt": "B", "States": {"B": PASS}}
-DISTRIBUTED = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, **INSIDE}
+INSIDE = {
+    "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+    "StartAt": "B",
+    "States": {"B": PASS},
+}
 REFUSED = {
     "/States/A/ItemReader": {
         "Type": "Map", "ItemReader": {}, "ItemProcessor": INSIDE, "End": True,
     },
-    "/States/A/ItemProcessor/ProcessorConfig/Mode": {
-        "Type": "Map", "ItemProcessor": DISTRIBUTED, "End": True,
+    "/States/A/ResultWriter": {
+        "Type": "Map", "ResultWriter": {}, "ItemProcessor": INSIDE, "End": True,
     },
 }  # fmt: skip
 
@@ -28,6 +31,6 @@ def test_refused(location):
     definition = {"StartAt": "A", "States": {"A": REFUSED[location]}}
     with pytest.raises(DefinitionError) as refused:
         parse_definition(json.dumps(definition))
-    (diagnostic,) = refused.value.diagnostics
+    diagnostic = refused.value.diagnostics[0]
     assert diagnostic.location == location
     assert "this version of Stategate" in diagnostic.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.store.map_runs import MapItemRow, MapRunRow
 from gateway.store.protocol import (
     ExecutionRow,
     HistoryRow,
@@ -68,6 +69,18 @@ def revision(identity: int, **members) -> RevisionRow:
     """A revision of MACHINE."""
     row = RevisionRow(identity, f"uuid-{identity}", MACHINE, "{}", "arn:role", 1_000)
     return row._replace(**members)
+
+
+def map_run(identity: int, number: int, **members) -> MapRunRow:
+    """A map run over three items."""
+    arn = f"{MACHINE.replace('stateMachine', 'mapRun')}/items:{identity}-{number}"
+    row = MapRunRow(identity, number, arn, "RUNNING", 1_000, 0, 0, 0.0, 3)
+    return row._replace(**members)
+
+
+def map_item(identity: int, number: int, item: int, **members) -> MapItemRow:
+    """A child of one item that runs."""
+    return MapItemRow(identity, number, item, 1, "RUNNING", 100 + item)._replace(**members)
 
 
 def inserts(*rows) -> list[Insert]:

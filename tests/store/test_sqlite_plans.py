@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from gateway.store.protocol import ExecutionFilter, Page
-from gateway.store.sqlite import listing, open_sqlite, queries, statements, upkeep
+from gateway.store.sqlite import listing, map_runs, open_sqlite, queries, statements, upkeep
 
 
 class Recorder:
@@ -40,6 +40,13 @@ CASES = {
     "names": lambda c: queries.names(c, "m", ["a", "b"]),
     "ids": lambda c: queries.last(c, "executions"),
     "stats": queries.stats,
+    "open map runs": map_runs.open_map_runs,
+    "map run": lambda c: map_runs.map_run(c, "arn"),
+    "map items": lambda c: map_runs.map_items(c, 1, 1, "RUNNING"),
+    "map results": lambda c: map_runs.map_results(c, 1, 1, -1, 10),
+    "executions of a map run": lambda c: listing.executions(
+        c, ExecutionFilter("m/items", map_run=(1, 1)), Page(1)
+    ),
     "sweep": lambda c: c.execute(upkeep._ENDED, (1, 1)),
     **{
         f"executions {number} {after}": lambda c, w=which, a=after: listing.executions(
@@ -70,6 +77,7 @@ async def test_a_frequent_query_neither_scans_nor_sorts(path, query):
 async def test_a_change_looks_its_rows_up(path, rows):
     """However many rows one statement changes, it finds each by its key."""
     changing = [*statements._DELETE.values(), statements._END, statements._MOVE_TIMER]
+    changing += statements._OF_MAP_RUNS.values()
     async with open_sqlite(path) as store:
         for each in changing:
             sql = each.sql(min(rows, each.rows_most))

@@ -13,12 +13,22 @@ from store_rows import (
     history,
     letter,
     machine,
+    map_item,
+    map_run,
     notification,
     revision,
     task,
     timer,
 )
 
+from gateway.store.map_runs import (
+    CloseMapRun,
+    CountMapRun,
+    EndMapItem,
+    EndMapRun,
+    HoldMapRun,
+    LimitMapRun,
+)
 from gateway.store.memory import open_memory
 from gateway.store.protocol import (
     AliasRow,
@@ -84,6 +94,8 @@ rows = st.one_of(
         *(names, names, st.sampled_from([0, 1, 2]), times, times),
     ),
     st.builds(lambda i, origin, at: letter(i, origin=origin, created_at=at), names, names, times),
+    st.builds(lambda i, n, total: map_run(i, n, total=total), ids, ids, optional_times),
+    st.builds(map_item, ids, ids, times),
     st.builds(machine, machine_names),
     st.builds(lambda i, name: revision(i, machine_arn=machine(name).arn), ids, machine_names),
     st.builds(VersionRow, machine_names, ids, ids, names, times),
@@ -112,6 +124,11 @@ changes = st.one_of(
     st.builds(MoveTimer, st.builds(lambda i, k, due: timer(i, kind=k, due=due), ids, kinds, times)),
     st.builds(Upsert, st.builds(lambda i, due: notification(i, due=due), names, times)),
     st.builds(MovePosition, st.builds(PositionRow, names, names, ids, times), st.booleans()),
+    st.builds(EndMapRun, ids, ids, st.sampled_from(["FAILED", "ABORTED"]), times),
+    st.builds(HoldMapRun, ids, ids) | st.builds(CloseMapRun, ids, ids),
+    st.builds(LimitMapRun, ids, ids, times, times, st.just(0.5)),
+    st.builds(CountMapRun, ids, ids, times),
+    st.builds(EndMapItem, ids, ids, times, st.just("FAILED")),
     st.builds(DeleteTimer, ids, ids, kinds),
     st.builds(DeleteTask, ids, ids),
     st.builds(DeleteNotification, names),
@@ -184,6 +201,13 @@ async def everything(store):
         ],
         "tasks": [await store.tasks(started=started) for started in (None, True, False)],
         "outbox": [await store.notifications(sink, at, 2) for sink in "ab" for at in TIMES],
+        "map runs": (
+            await store.open_map_runs(),
+            [await store.map_runs(i) for i in IDS],
+            [await store.map_items(i, n) for i in IDS for n in IDS],
+            [await store.map_counts(i, n) for i in IDS for n in IDS],
+            [await store.map_results(i, n, 0, 2) for i in IDS for n in IDS],
+        ),
         "letters": [await store.letters(origin, Page(1)) for origin in (None, "a", "b")],
         "machines": await store.machines(),
         "revisions": [await store.revision(i) for i in IDS],

@@ -178,3 +178,15 @@ def test_a_parallel_that_fails_aborts_its_branches():
     timed_out = run({**one({"Type": "Parallel", "Branches": [wait]}), "TimeoutSeconds": 5})
     assert (timed_out.status, timed_out.seconds) == ("TIMED_OUT", 5)
     assert {visit.outcome for visit in timed_out.visits} == {"aborted"}
+
+
+def test_the_children_of_a_distributed_map_run_in_turn():
+    """Their tasks are answered by their states' names; too many failures fail the Map."""
+    config = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    processor = {"ProcessorConfig": config, "StartAt": "B", "States": {"B": {**TASK, "End": True}}}
+    state = {"Type": "Map", "ItemProcessor": processor}
+    answers = {"B": [{"return": 7}, {"throw": {"Error": "Busy"}}, {"return": 8}]}
+    outcome = run(one(state, ToleratedFailureCount=1), [1, 2, 3], mocks=answers)
+    assert (outcome.status, outcome.output) == ("SUCCEEDED", [7, 8])
+    outcome = run(one(state), [1, 2, 3], mocks=answers)
+    assert (outcome.status, outcome.error) == ("FAILED", "States.ExceedToleratedFailureThreshold")

@@ -12,6 +12,7 @@ from gateway.asl import causes
 from gateway.asl.choice import ChoiceRule, compile_rule
 from gateway.asl.errors import DefinitionError, ExpressionError
 from gateway.asl.expression import compile_expression, compile_field_path
+from gateway.asl.fields import within_tolerance
 from gateway.asl.languages.language import Entry, Exit, Moment, Outcome, refuse
 from gateway.asl.reference import ReferencePath, compile_reference
 from gateway.asl.scope import Expression, Json, Scope
@@ -145,6 +146,22 @@ class JsonPath:
         read = partial(_count, field=field, path=fields.members[field])
         return _valued(_value_path(fields, field), read)
 
+    def tolerated(self, fields: Fields, name: str, kind: type[int] | type[float]) -> Expression:
+        """A constant, or ``<name>Path`` as a path to one; a text that is such a number is one."""
+        field = f"{name}Path"
+        if fields.one_of(name, field) != field:
+            return _constant(fields.tolerated(name, kind))
+        read = partial(_tolerated, name=name, kind=kind, path=fields.members[field])
+        return _valued(_value_path(fields, field), read)
+
+    def payload(self, fields: Fields) -> Expression | None:
+        """Parameters."""
+        return _template(fields, "Parameters")
+
+    def template(self, fields: Fields, name: str) -> Expression | None:
+        """A payload template."""
+        return _template(fields, name)
+
     def until(self, fields: Fields) -> Moment:
         """Seconds or Timestamp, or a path to one of them."""
         forms = ("Seconds", "Timestamp", "SecondsPath", "TimestampPath")
@@ -252,6 +269,18 @@ def _count(value: Json, field: str, path: str) -> int:
     if _integer(value) and value >= 0:
         return int(value)
     raise causes.not_a_count(field, value, path)
+
+
+def _tolerated(value: Json, name: str, kind: type[int] | type[float], path: str) -> Json:
+    try:
+        if type(value) not in {str, int, kind}:
+            raise ValueError(value)
+        number = kind(value)
+    except ValueError:
+        raise causes.not_a_number(f"{name}Path", value, path, kind) from None
+    if not within_tolerance(number, kind):
+        raise causes.beyond_tolerance(name, kind)
+    return number
 
 
 def _wait_seconds(value: Json) -> int:

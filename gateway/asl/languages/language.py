@@ -83,6 +83,18 @@ class QueryLanguage(Protocol):
         """MaxConcurrency or its like: an integer from 0 on, 0 without the member."""
         ...
 
+    def tolerated(self, fields: Fields, name: str, kind: type[int] | type[float]) -> Expression:
+        """ToleratedFailureCount (an int) or …Percentage (a float), or None without the member."""
+        ...
+
+    def payload(self, fields: Fields) -> Expression | None:
+        """What a reader or writer of a Distributed Map is called with."""
+        ...
+
+    def template(self, fields: Fields, name: str) -> Expression | None:
+        """A document with queries in it; None without the member."""
+        ...
+
     def until(self, fields: Fields) -> Moment:
         """When a Wait is over."""
         ...

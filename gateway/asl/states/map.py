@@ -14,6 +14,7 @@ from gateway.asl.states.state import State
 if TYPE_CHECKING:
     from gateway.asl.flow import Run
     from gateway.asl.frame import Frame
+    from gateway.asl.states.distributed import DistributedMap
 
 INLINE_CONCURRENCY: Final = 40
 """AWS runs at most this many iterations of an inline Map at a time."""
@@ -48,13 +49,15 @@ class Map(State):
             run.emit(r.MapSucceeded(frame.id))
             flow.leave(run, frame, self, results)
         else:
-            given = self._select(run, frame, join.started, join.items[join.started])
+            given = selected(run, frame, self, join.started, join.items[join.started])
             run.emit(r.MapIterationStarted(frame.id, run.number(), join.started, given))
 
-    def _select(self, run: Run, frame: Frame, index: int, value: Json) -> Json:
-        """What the iteration is given: the item, or what ItemSelector makes of it."""
-        if self.item_selector is None:
-            return SAME
-        item = {"Index": index, "Value": value}
-        data = flow.effective_input(run, frame, self)
-        return run.checked(self.item_selector(run.scope(frame, data, item)), _WHAT)
+
+def selected(run: Run, frame: Frame, state: Map | DistributedMap, index: int, value: Json) -> Json:
+    """What ItemSelector makes of the item; SAME where there is none. Raises StateError."""
+    selector = state.item_selector
+    if selector is None:
+        return SAME
+    item = {"Index": index, "Value": value}
+    data = flow.effective_input(run, frame, state)
+    return run.checked(selector(run.scope(frame, data, item)), _WHAT)

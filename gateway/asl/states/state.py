@@ -52,6 +52,8 @@ class StateMachine(Program):
     """A compiled definition."""
 
     timeout_seconds: int | None = None
+    maps: dict[str, StateMachine] = field(default_factory=dict)
+    """What the children of its Distributed Maps run, by label; nested ones, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,6 +75,9 @@ def _conditions(which: ExecutionFilter, after: tuple[int, int] | None) -> tuple[
             parameters.append(wanted)
     if which.redriven is not None:
         where += " AND redrives > 0" if which.redriven else " AND redrives = 0"
+    if which.map_run is not None:
+        where += " AND parent = ? AND parent_number = ?"
+        parameters += which.map_run
     if after is not None:
         where += " AND (start_at, id) < (?, ?)"
         parameters += after

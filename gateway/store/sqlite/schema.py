@@ -124,11 +124,29 @@ _VERSION_3 = (
         WHERE json_array_length(settings, '$.tags') > 0""",
     """UPDATE revisions SET settings = json_remove(settings, '$.tags')
         WHERE json_type(settings, '$.tags') IS NOT NULL""",
+    # Children of a map run, and the number that their parent waits for.
+    "ALTER TABLE executions ADD COLUMN parent INTEGER",
+    "ALTER TABLE executions ADD COLUMN parent_number INTEGER",
+    "ALTER TABLE executions ADD COLUMN item INTEGER",
+    """CREATE TABLE map_runs (
+        execution INTEGER NOT NULL, number INTEGER NOT NULL, arn TEXT NOT NULL,
+        status TEXT NOT NULL, started_at INTEGER NOT NULL, stop_at INTEGER, open INTEGER NOT NULL,
+        max_concurrency INTEGER NOT NULL, tolerated_failure_count INTEGER NOT NULL,
+        tolerated_failure_percentage REAL NOT NULL, total INTEGER,
+        PRIMARY KEY (execution, number)) WITHOUT ROWID""",
+    "CREATE UNIQUE INDEX map_run_arn ON map_runs (arn)",  # map_run
+    "CREATE INDEX map_run_open ON map_runs (execution, number) WHERE open",  # open_map_runs
+    # Express children's documents come last, so that counting walks past none of them.
+    """CREATE TABLE map_items (
+        execution INTEGER NOT NULL, number INTEGER NOT NULL, item INTEGER NOT NULL,
+        items INTEGER NOT NULL, status TEXT NOT NULL, child INTEGER NOT NULL,
+        error TEXT, cause TEXT, input TEXT, output TEXT,
+        PRIMARY KEY (execution, number, item))""",
 )
 
 
 def _publications(connection: sqlite3.Connection) -> None:
-    """Versions, aliases, tags, redrives and Express executions."""
+    """Versions, aliases, tags, redrives, Express executions and map runs."""
     for statement in _VERSION_3:
         connection.execute(statement)
 

@@ -12,6 +12,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from gateway.store.map_runs import (
+    CloseMapRun,
+    CountMapRun,
+    EndMapItem,
+    EndMapRun,
+    HoldMapRun,
+    LimitMapRun,
+    MapItemRow,
+    MapRunRow,
+)
 from gateway.store.protocol import (
     ActivityRow,
     AliasRow,
@@ -63,6 +73,8 @@ TABLES: dict[type, str] = {
     ExpressRow: "express",
     ActivityRow: "activities",
     PositionRow: "positions",
+    MapRunRow: "map_runs",
+    MapItemRow: "map_items",
 }
 
 
@@ -162,12 +174,6 @@ _REDRIVE = Statement(
     ") AS new WHERE executions.id = new.column1 AND executions.status <> 'RUNNING'",
     exact=True,
 )
-_AS_IT_IS: dict[type, Statement] = {
-    EndExecution: _END,
-    RedriveExecution: _REDRIVE,
-    **_DELETE,
-}
-"""The changes that are their statement's parameters."""
 _SET_POSITION = _put("REPLACE", PositionRow)
 _MOVE_POSITION = _put(
     "INSERT",
@@ -182,6 +188,51 @@ _MOVE_TIMER = Statement(
     "",
     rows_most=1,
 )
+_RUNNING = " AND status = 'RUNNING'"
+
+
+def _update(table: str, key: tuple[str, ...], *values: str, only: str = "") -> Statement:
+    """Sets ``values`` of the row with this key; parameters are the key, then the values."""
+    where = " AND ".join(f"{column} = ?{n}" for n, column in enumerate(key, 1))
+    news = ", ".join(f"{column} = ?{n}" for n, column in enumerate(values, len(key) + 1))
+    return Statement(table, f"UPDATE {table} SET {news} WHERE ", where + only, "", rows_most=1)
+
+
+_RUN, _ITEM = ("execution", "number"), ("execution", "number", "item")
+_OF_MAP_RUNS: dict[type, Statement] = {
+    HoldMapRun: Statement(
+        "map_runs",
+        "UPDATE map_runs SET open = 1 WHERE ",
+        "execution = ? AND number = ?" + _RUNNING,
+        "",
+        exact=True,
+        rows_most=1,
+    ),
+    EndMapRun: _update("map_runs", _RUN, "status", "stop_at", only=_RUNNING),
+    CloseMapRun: Statement(
+        "map_runs",
+        "UPDATE map_runs SET open = 0 WHERE ",
+        "execution = ? AND number = ?",
+        "",
+        rows_most=1,
+    ),
+    CountMapRun: _update("map_runs", _RUN, "total"),
+    LimitMapRun: _update(
+        "map_runs",
+        _RUN,
+        "max_concurrency",
+        "tolerated_failure_count",
+        "tolerated_failure_percentage",
+    ),
+    EndMapItem: _update("map_items", _ITEM, "status"),
+}
+_AS_IT_IS: dict[type, Statement] = {
+    EndExecution: _END,
+    RedriveExecution: _REDRIVE,
+    **_DELETE,
+    **_OF_MAP_RUNS,
+}
+"""The changes that are their statement's parameters."""
 
 
 def statement(change: Change) -> tuple[Statement, Sequence[Any]]:

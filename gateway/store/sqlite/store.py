@@ -8,6 +8,7 @@ from time import perf_counter
 
 import trio
 
+from gateway.store.map_runs import ItemResult, MapItem, MapRunCounts, MapRunRow
 from gateway.store.protocol import (
     ActivityRow,
     AliasRow,
@@ -29,7 +30,7 @@ from gateway.store.protocol import (
     Unit,
     VersionRow,
 )
-from gateway.store.sqlite import listing, queries, upkeep
+from gateway.store.sqlite import listing, map_runs, queries, upkeep
 from gateway.store.sqlite.readers import Readers
 from gateway.store.sqlite.writer import Writer
 
@@ -126,6 +127,36 @@ class SqliteStore:
     async def letter(self, letter: str) -> LetterRow | None:
         """The letter with this id."""
         return self._look(queries.letter, letter)
+
+    # -------------------------------------------------------------------- map runs
+
+    async def open_map_runs(self) -> list[MapRunRow]:
+        """Those with something to be done."""
+        return await self._read(map_runs.open_map_runs)
+
+    async def map_run(self, arn: str) -> MapRunRow | None:
+        """The map run with this ARN."""
+        return self._look(map_runs.map_run, arn)
+
+    async def map_runs(self, execution: int) -> list[MapRunRow]:
+        """The map runs of one execution, by number."""
+        return self._look(map_runs.map_runs, execution)
+
+    async def map_items(
+        self, execution: int, number: int, status: str | None = None
+    ) -> list[MapItem]:
+        """The children of a map run, all or those of one status, by item."""
+        return await self._read(map_runs.map_items, execution, number, status)
+
+    async def map_counts(self, execution: int, number: int) -> dict[str, MapRunCounts]:
+        """How many children and items there are by status."""
+        return await self._read(map_runs.map_counts, execution, number)
+
+    async def map_results(
+        self, execution: int, number: int, after: int, limit: int
+    ) -> list[ItemResult]:
+        """What the children leave whose first item comes after ``after``, by item."""
+        return await self._read(map_runs.map_results, execution, number, after, limit)
 
     # ------------------------------------------------------------------ definitions
 

@@ -26,7 +26,10 @@ _MARK = """INSERT INTO marks SELECT '{table}', id FROM {table} WHERE TRUE ORDER 
 _UNNEEDED_REVISIONS = """DELETE FROM revisions
     WHERE NOT EXISTS (SELECT 1 FROM machines WHERE arn = revisions.machine_arn)
     AND NOT EXISTS (SELECT 1 FROM executions WHERE machine_arn = revisions.machine_arn)
-    AND NOT EXISTS (SELECT 1 FROM express WHERE machine_arn = revisions.machine_arn)"""
+    AND NOT EXISTS (SELECT 1 FROM express WHERE machine_arn = revisions.machine_arn)
+    AND NOT EXISTS (SELECT 1 FROM executions WHERE machine_arn > revisions.machine_arn || '/'
+        AND machine_arn < revisions.machine_arn || '0')"""
+# Children of a map run belong to <machine>/<label>; 0 follows the slash.
 
 
 def renew_intervals(connection: sqlite3.Connection, now: int) -> None:
@@ -44,6 +47,8 @@ def sweep_executions(connection: sqlite3.Connection, before: int, limit: int) ->
         for table, key in (
             ("history", "execution"),
             ("documents", "execution"),
+            ("map_runs", "execution"),
+            ("map_items", "execution"),
             ("executions", "id"),
         ):
             connection.executemany(f"DELETE FROM {table} WHERE {key} = ?", ended)

@@ -1,0 +1,222 @@
+"""One map run: read items, start children while there is room, and tell the parent how it ended.
+
+Children are started in units that stand only while the run is RUNNING, each with a row of the run;
+that row is taken once, so no item starts twice, and what has a row need not be read again. When the
+run has ended before its children, they are stopped.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import islice
+from typing import Final
+from uuid import UUID, uuid5
+
+import orjson
+import structlog
+import trio
+
+from gateway.asl import stimuli
+from gateway.asl.errors import StateError
+from gateway.asl.flow import MAX_DOCUMENT_BYTES
+from gateway.asl.map_items import EXCEEDED, Child, MapItems, too_many_failed
+from gateway.asl.scope import Json
+from gateway.asl.stimuli import Stimulus
+from gateway.engine.door import Door
+from gateway.engine.starts import Starts
+from gateway.store.map_runs import CloseMapRun, LimitMapRun, MapRunRow
+from gateway.store.protocol import Store, StoreClosed, StoreConflict, StoreFull
+
+CHILDREN_AT_ONCE: Final = 100
+"""Started, or stopped, in one go."""
+MAX_CONCURRENCY: Final = 10_000
+"""AWS runs at most this many children of a map run at a time."""
+FULL_RETRY_SECONDS: Final = 5.0
+_RESULTS: Final = 200
+"""Read at a time."""
+_FAILURES: Final = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
+_TOO_LARGE: Final = (
+    "The state/task '{}' returned a result with a size exceeding the maximum number of bytes "
+    "service limit."
+)
+
+
+class MapRunPump:
+    """Drives one map run, from wherever its rows say it is."""
+
+    def __init__(
+        self, row: MapRunRow, store: Store, door: Door, starts: Starts, now: Callable[[], int]
+    ) -> None:
+        self._row = row
+        self._store = store
+        self._door = door
+        self._starts = starts
+        self._now = now
+        self._running: dict[int, int] = {}
+        """Children that run: how many items each has, by its first one."""
+        self._failed = 0
+        """Items of children that have failed."""
+        self._ended_early: dict[int, str] | None = {}
+        """Children that ended while the rows were read; None afterwards."""
+        self._children: Iterator[Child] | None = None
+        """Those that are still to be started; None: there are no more."""
+        self._state = ""
+        """Name of the parent's state."""
+        self._over = row.status != "RUNNING"
+        self._changed = trio.Event()
+        self._log = structlog.get_logger("map_runs")
+
+    # ----------------------------------------------------------------- what it is told
+    def end(self) -> None:
+        """The run has its final status."""
+        self._over = True
+        self._changed.set()
+
+    def child_ended(self, item: int, status: str) -> None:
+        """The child whose first item this is has ended. It may be told twice."""
+        if self._ended_early is not None:
+            self._ended_early[item] = status
+            return
+        items = self._running.pop(item, 0)
+        if status in _FAILURES:
+            self._failed += items
+        self._changed.set()
+
+    def limit(self, limits: LimitMapRun) -> None:
+        """The run has new limits."""
+        self._row = self._row._replace(**limits._asdict())
+        self._changed.set()
+
+    # ------------------------------------------------------------------------- its way
+    async def run(self) -> None:
+        """Until there is nothing to be done."""
+        while True:
+            try:
+                await self._run()
+            except StoreFull:
+                await trio.sleep(FULL_RETRY_SECONDS)
+            except StoreConflict:
+                # The run has ended meanwhile, or a child of this item is there already.
+                self._ended_early = {}
+                self._running.clear()
+            except StoreClosed:
+                raise
+            except Exception as error:
+                self._log.exception("a bug: the map run fails", map_run=self._row.arn)
+                cause = f"Internal error: {type(error).__name__}: {error}"
+                await self._tell(stimuli.Fail(self._row.number, "States.Runtime", cause))
+                await trio.sleep(FULL_RETRY_SECONDS)
+            else:
+                return
+
+    async def _run(self) -> None:
+        if not self._over and self._ended_early is not None:
+            await self._take_up()
+        while not self._over:
+            self._changed = trio.Event()
+            if self._exceeded():
+                await self._fail(*EXCEEDED)
+            elif self._children is not None and self._room() > 0:
+                await self._launch(self._children)
+            elif self._children is None and not self._running:
+                await self._finish()
+            else:
+                await self._changed.wait()
+        await self._close()
+
+    async def _take_up(self) -> None:
+        """Read how far the run is, and what its items are."""
+        number = self._row.number
+        parent = await self._store.execution_by_id(self._row.execution)
+        assert parent is not None, "a parent is kept as long as its map runs"
+        execution = await self._door.fold(parent)
+        map_run = execution.map_run(number)
+        if map_run is None:
+            self._over = True
+            return
+        machine = await self._door.machine(parent)
+        self._state = execution.frames[map_run.frame].state or ""
+        self._ended_early = {}
+        children = await self._store.map_items(parent.id, number)
+        self._running = {each.item: each.items for each in children if each.status == "RUNNING"}
+        self._failed = sum(each.items for each in children if each.status in _FAILURES)
+        begun = sum(each.items for each in children)
+        items = MapItems(machine, execution, map_run, os.urandom(16))
+        self._children = items.children(islice(map_run.items, begun, None), begun)
+        early, self._ended_early = self._ended_early, None
+        for item, status in early.items():
+            self.child_ended(item, status)
+
+    def _room(self) -> int:
+        most = self._row.max_concurrency or MAX_CONCURRENCY
+        return min(most, MAX_CONCURRENCY) - len(self._running)
+
+    def _exceeded(self) -> bool:
+        row = self._row
+        limits = (row.tolerated_failure_count, row.tolerated_failure_percentage)
+        return too_many_failed(self._failed, row.total, *limits)
+
+    async def _launch(self, children: Iterator[Child]) -> None:
+        await trio.lowlevel.checkpoint()
+        wanted = min(self._room(), CHILDREN_AT_ONCE)
+        try:
+            some = list(islice(children, wanted))
+        except StateError as error:
+            await self._fail(error.error, error.cause)
+            return
+        if len(some) < wanted:
+            self._children = None
+        self._running.update((child.first, child.items) for child in some)
+        if some:
+            await self._starts.start_children(self._row, some, self._name)
+
+    def _name(self, child: Child) -> str:
+        return str(uuid5(UUID(self._row.arn.rpartition(":")[2]), str(child.first)))
+
+    # ------------------------------------------------------------------------- its end
+    async def _finish(self) -> None:
+        output = await self._outputs()
+        if output is None:
+            await self._fail("States.DataLimitExceeded", _TOO_LARGE.format(self._state))
+        else:
+            await self._tell(stimuli.Succeed(self._row.number, output))
+
+    async def _outputs(self) -> list[Json] | None:
+        """What the children came to, in the order of the items; None where that is too much."""
+        texts: list[str] = []
+        size, after = 0, -1
+        while True:
+            run = (self._row.execution, self._row.number)
+            page = await self._store.map_results(*run, after, _RESULTS)
+            for result in page:
+                if result.output is not None:
+                    texts.append(result.output)
+                    size += len(result.output) + 1
+            if size > MAX_DOCUMENT_BYTES:
+                return None
+            if len(page) < _RESULTS:
+                outputs: list[Json] = orjson.loads(f"[{','.join(texts)}]")
+                return outputs
+            after = page[-1].item
+
+    async def _fail(self, error: str | None, cause: str | None) -> None:
+        await self._tell(stimuli.Fail(self._row.number, error, cause))
+
+    async def _tell(self, stimulus: Stimulus) -> None:
+        await self._door.handle(self._row.execution, stimulus)
+        self._over = True
+
+    async def _close(self) -> None:
+        """Stop what still runs."""
+        run = (self._row.execution, self._row.number)
+        while running := await self._store.map_items(*run, "RUNNING"):
+            async with trio.open_nursery() as nursery:
+                for child in running[:CHILDREN_AT_ONCE]:
+                    nursery.start_soon(self._stop, child.child)
+        await self._store.commit([CloseMapRun(*run)])
+
+    async def _stop(self, child: int) -> None:
+        with suppress(StoreFull):
+            await self._door.handle_for_pump(child, stimuli.Stop(None, None))

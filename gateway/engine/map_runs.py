@@ -1,0 +1,110 @@
+"""The map runs that are under way: one pump for each, and who tells it that something happened.
+
+A pump holds counters and a place in the items, nothing that is not in the store: after a restart
+the runs that are open go on from their rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import trio
+
+from gateway.engine.door import Door
+from gateway.engine.map_run_pump import MapRunPump
+from gateway.engine.starts import Starts
+from gateway.store.map_runs import (
+    EndMapItem,
+    EndMapRun,
+    LimitMapRun,
+    MapRunCounts,
+    MapRunRow,
+)
+from gateway.store.protocol import Change, ExecutionRow, Insert, Store
+
+Key = tuple[int, int]
+"""Parent and number of a map run."""
+
+
+def is_child(row: ExecutionRow) -> bool:
+    """Whether the execution belongs to a map run."""
+    return row.item is not None
+
+
+def end_of_child(row: ExecutionRow) -> EndMapItem:
+    """What the end of a child leaves for its map run."""
+    assert row.parent is not None, "a child has a parent"
+    assert row.parent_number is not None, "a child has a map run"
+    assert row.item is not None, "a child has an item"
+    return EndMapItem(row.parent, row.parent_number, row.item, row.status)
+
+
+class MapRuns:
+    """By parent and number, as long as there is something to be done."""
+
+    def __init__(self, store: Store, door: Door, starts: Starts, now: Callable[[], int]) -> None:
+        self._store = store
+        self._door = door
+        self._starts = starts
+        self._now = now
+        self._pumps: dict[Key, MapRunPump] = {}
+        self._nursery: trio.Nursery | None = None
+
+    async def run(self) -> None:
+        """Take up what is open and keep the pumps going, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            try:
+                for row in await self._store.open_map_runs():
+                    self._open(row)
+                await trio.sleep_forever()
+            finally:
+                self._nursery = None
+
+    def _open(self, row: MapRunRow) -> None:
+        key = (row.execution, row.number)
+        # Without a nursery nothing runs yet: the row is found when it does.
+        if self._nursery is not None and key not in self._pumps:
+            self._pumps[key] = MapRunPump(row, self._store, self._door, self._starts, self._now)
+            self._nursery.start_soon(self._pump, key)
+
+    async def _pump(self, key: Key) -> None:
+        try:
+            await self._pumps[key].run()
+        finally:
+            del self._pumps[key]
+
+    # -------------------------------------------------------------------- what happened
+    def committed(self, unit: Sequence[Change]) -> None:
+        """Take note of the map runs that a durable unit began or ended."""
+        for change in unit:
+            match change:
+                case Insert(MapRunRow() as row):
+                    self._open(row)
+                case EndMapRun(execution, number):
+                    if pump := self._pumps.get((execution, number)):
+                        pump.end()
+                case _:
+                    pass
+
+    def ended(self, row: ExecutionRow) -> None:
+        """Take note that a child has ended."""
+        end = end_of_child(row)
+        if pump := self._pumps.get((end.execution, end.number)):
+            pump.child_ended(end.item, row.status)
+
+    async def limit(self, change: LimitMapRun) -> None:
+        """UpdateMapRun; durable when it returns."""
+        await self._store.commit([change])
+        if pump := self._pumps.get((change.execution, change.number)):
+            pump.limit(change)
+
+    async def counts(self, row: MapRunRow) -> dict[str, MapRunCounts]:
+        """Children and items by status, those of PENDING items included."""
+        counts = await self._store.map_counts(row.execution, row.number)
+        known = sum(each.items for each in counts.values())
+        if row.total is not None and row.total > known:
+            # Nobody knows how many batches there will be.
+            pending = row.total - known
+            counts["PENDING" if row.open else "ABORTED"] = MapRunCounts(pending, pending)
+        return counts

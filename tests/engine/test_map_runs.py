@@ -1,0 +1,257 @@
+"""Distributed Map: children as executions, limits, failures, and what a crash leaves."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import orjson
+import pytest
+import trio
+
+from gateway.engine.engine import Engine
+from gateway.engine.verify import verify
+from gateway.store.memory import open_memory
+from gateway.store.protocol import ExecutionFilter, ExecutionRow, Page
+from tests.engine.rig import ACTIVITY, TASK, build, running, wait_status
+
+PASS = {"Type": "Pass", "End": True}
+FAIL = {"Type": "Fail", "Error": "Custom"}
+
+
+def distributed(child: dict, **members) -> str:
+    """A machine of one Distributed Map with this state in its children."""
+    processor = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "Child",
+        "States": {"Child": child},
+    }
+    state = {"Type": "Map", "Label": "items", "ItemProcessor": processor, "End": True, **members}
+    return orjson.dumps({"StartAt": "Map", "States": {"Map": state}}).decode()
+
+
+async def start(engine: Engine, definition: str, given: object) -> str:
+    """The ARN of an execution of the machine ``m``."""
+    await engine.catalog.create_activity("work")
+    machine, _ = await engine.catalog.create_machine("m", definition)
+    text = orjson.dumps(given).decode()
+    return (await engine.start_execution(machine.arn, "e", text)).row.arn
+
+
+async def ended(engine: Engine, arn: str, status: str) -> ExecutionRow:
+    """The execution's row, when it has ended so and nothing of its map runs is left to be done."""
+    await wait_status(engine, arn, status)
+    while await engine.store.open_map_runs():  # noqa: ASYNC110 - the clock is virtual
+        await trio.sleep(1)
+    assert [line async for line in verify(engine.store, engine._door)] == []
+    return await engine.execution(arn)
+
+
+async def children(engine: Engine) -> list:
+    """The rows of the children, newest first."""
+    listing = await engine.store.executions(ExecutionFilter(), Page(1000))
+    return [row for row in listing.rows if row.item is not None]
+
+
+async def test_the_output_is_the_children_s_in_order(autojump_clock):
+    """Each item is an execution of <machine>/<label>; the parent's history does not grow by
+    them."""
+    async with open_memory() as store, running(store) as engine:
+        arn = await start(engine, distributed(PASS), list(range(250)))
+        row = await ended(engine, arn, "SUCCEEDED")
+        assert orjson.loads(row.output) == list(range(250))
+        assert [event["type"] for event in await engine.history(arn)] == [
+            "ExecutionStarted", "MapStateEntered", "MapStateStarted", "MapRunStarted",
+            "MapRunSucceeded", "MapStateSucceeded", "MapStateExited", "ExecutionSucceeded",
+        ]  # fmt: skip
+        rows = await children(engine)
+        assert len({row.name for row in rows}) == 250
+        assert {row.machine_arn for row in rows} == {
+            "arn:aws:states:us-east-1:123456789012:stateMachine:m/items"
+        }
+        [run] = await store.map_runs(row.id)
+        assert (run.status, run.open, run.total) == ("SUCCEEDED", False, 250)
+
+
+ABOUT_ITEMS = {
+    "selector": (
+        {"ItemSelector": {"i.$": "$$.Map.Item.Index", "v.$": "$$.Map.Item.Value", "k.$": "$.k"}},
+        [{"i": 0, "v": "a", "k": 1}, {"i": 1, "v": "b", "k": 1}, {"i": 2, "v": "c", "k": 1}],
+    ),
+    "batches": (
+        {"ItemBatcher": {"MaxItemsPerBatch": 2, "BatchInput": {"k.$": "$.k"}}},
+        [{"BatchInput": {"k": 1}, "Items": ["a", "b"]}, {"BatchInput": {"k": 1}, "Items": ["c"]}],
+    ),
+    "batches of bytes": (
+        {"ItemBatcher": {"MaxInputBytesPerBatch": 18}},
+        [{"Items": ["a"]}, {"Items": ["b"]}, {"Items": ["c"]}],
+    ),
+    "result selector": ({"ResultSelector": {"n.$": "States.ArrayLength($)"}}, {"n": 3}),
+}
+
+
+@pytest.mark.parametrize("name", ABOUT_ITEMS)
+async def test_what_children_are_given(name, autojump_clock):
+    """ItemSelector sees the state's input and the item; a batch has BatchInput and Items."""
+    members, output = ABOUT_ITEMS[name]
+    async with open_memory() as store, running(store) as engine:
+        definition = distributed(PASS, ItemsPath="$.items", **members)
+        arn = await start(engine, definition, {"items": ["a", "b", "c"], "k": 1})
+        assert orjson.loads((await ended(engine, arn, "SUCCEEDED")).output) == output
+
+
+CHOICE = {
+    "ItemSelector": {"fails.$": "$$.Map.Item.Value"},
+}
+FAILS = {
+    "Type": "Choice",
+    "Choices": [{"Variable": "$.fails", "BooleanEquals": True, "Next": "Fail"}],
+    "Default": "Done",
+}
+
+
+def failing(**members) -> str:
+    """A Distributed Map whose children fail where their item is true."""
+    machine = orjson.loads(distributed(FAILS, **CHOICE, **members))
+    states = machine["States"]["Map"]["ItemProcessor"]["States"]
+    states |= {"Fail": FAIL, "Done": PASS}
+    return orjson.dumps(machine).decode()
+
+
+TOLERANCES = [
+    ({}, "FAILED"),
+    ({"ToleratedFailureCount": 1}, "FAILED"),
+    ({"ToleratedFailureCount": 2}, "SUCCEEDED"),
+    ({"ToleratedFailurePercentage": 49.9}, "FAILED"),
+    ({"ToleratedFailurePercentage": 50}, "SUCCEEDED"),
+    ({"ToleratedFailureCount": 1, "ToleratedFailurePercentage": 90}, "FAILED"),
+    ({"Catch": [{"ErrorEquals": ["States.ExceedToleratedFailureThreshold"], "Next": "Map2"}]},
+     "SUCCEEDED"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("members", "status"), TOLERANCES)
+async def test_failures_are_tolerated_up_to_a_threshold(members, status, autojump_clock):
+    """Without a threshold one failure fails the run; each threshold that is given counts; the
+    result has what succeeded. Catch matches the error's name."""
+    definition = orjson.loads(failing(**members))
+    if "Catch" in members:
+        definition["States"]["Map2"] = PASS
+    async with open_memory() as store, running(store) as engine:
+        text = orjson.dumps(definition).decode()
+        arn = await start(engine, text, [True, False, True, False])
+        row = await ended(engine, arn, status)
+        events = [event["type"] for event in await engine.history(arn)]
+        if status == "FAILED":
+            assert row.error == "States.ExceedToleratedFailureThreshold"
+            assert events[-3:] == ["MapRunFailed", "MapStateFailed", "ExecutionFailed"]
+        elif "Catch" not in members:
+            assert orjson.loads(row.output) == [{"fails": False}, {"fails": False}]
+        assert {(each.status, each.error) for each in await children(engine)} == {
+            ("SUCCEEDED", None), ("FAILED", "Custom"),
+        }  # fmt: skip
+
+
+async def waiting_tasks(engine: Engine, count: int) -> list[str]:
+    """The tokens of so many tasks that are handed out."""
+    tokens = []
+    for _ in range(count):
+        task = await engine.get_activity_task(ACTIVITY, "w", 60)
+        assert task is not None
+        tokens.append(task.token)
+    return tokens
+
+
+async def test_max_concurrency_bounds_running_children(autojump_clock):
+    """Another child starts only when one has ended."""
+    async with open_memory() as store, running(store) as engine:
+        arn = await start(engine, distributed(TASK, MaxConcurrency=2), list(range(5)))
+        tokens = await waiting_tasks(engine, 2)
+        for _ in range(3):
+            assert len(await store.tasks()) == 2
+            await engine.task_succeeded(tokens.pop(0), "1")
+            tokens += await waiting_tasks(engine, 1)
+        for token in tokens:
+            await engine.task_succeeded(token, "1")
+        assert (await ended(engine, arn, "SUCCEEDED")).output == "[1,1,1,1,1]"
+
+
+ENDS = {
+    "stopped": ({}, "ABORTED", ["MapRunAborted", "ExecutionAborted"]),
+    "timed out": ({"TimeoutSeconds": 60}, "TIMED_OUT", ["MapRunAborted", "ExecutionTimedOut"]),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+async def test_the_end_of_the_parent_stops_its_children(how, autojump_clock):
+    """The run is aborted, and every child that still runs is stopped."""
+    members, status, events = ENDS[how]
+    definition = orjson.dumps({**orjson.loads(distributed(TASK)), **members}).decode()
+    async with open_memory() as store, running(store) as engine:
+        arn = await start(engine, definition, list(range(150)))
+        [token, *_] = await waiting_tasks(engine, 100)
+        await engine.task_succeeded(token, "1")
+        if how == "stopped":
+            await engine.stop_execution(arn, "Enough", None)
+        row = await ended(engine, arn, status)
+        assert [event["type"] for event in await engine.history(arn)][-2:] == events
+        assert Counter(each.status for each in await children(engine)) == {
+            "SUCCEEDED": 1, "ABORTED": 149,
+        }  # fmt: skip
+        assert await store.tasks() == []
+        assert (await store.map_runs(row.id))[0].status == "ABORTED"
+
+
+async def test_a_failing_sibling_aborts_the_run(autojump_clock):
+    """In a Parallel whose other branch fails, MapRunAborted and MapStateAborted are written."""
+    inside = orjson.loads(distributed(TASK))
+    wait = {"Type": "Wait", "Seconds": 5, "Next": "Fail"}
+    other = {"StartAt": "Wait", "States": {"Wait": wait, "Fail": FAIL}}
+    both = {"Type": "Parallel", "Branches": [inside, other], "End": True}
+    definition = orjson.dumps({"StartAt": "Both", "States": {"Both": both}}).decode()
+    async with open_memory() as store, running(store) as engine:
+        arn = await start(engine, definition, [1, 2])
+        await ended(engine, arn, "FAILED")
+        events = [event["type"] for event in await engine.history(arn)]
+        at = events.index("MapRunAborted")
+        assert events[at : at + 2] == ["MapRunAborted", "MapStateAborted"]
+        assert {each.status for each in await children(engine)} == {"ABORTED"}
+
+
+async def test_too_large_results_fail_the_state(autojump_clock):
+    """The list of outputs is a document like any other: at most 256 KiB."""
+    big = {"Type": "Pass", "Result": "x" * 3000, "End": True}
+    async with open_memory() as store, running(store) as engine:
+        arn = await start(engine, distributed(big), list(range(100)))
+        assert (await ended(engine, arn, "FAILED")).error == "States.DataLimitExceeded"
+
+
+async def test_a_run_goes_on_after_a_crash(autojump_clock):
+    """Whenever the daemon dies, the next one starts what was not started, and nothing twice."""
+    async with open_memory() as store:
+        async with running(store) as engine:
+            arn = await start(engine, distributed(TASK, MaxConcurrency=7), list(range(30)))
+        for life in range(60):
+            async with running(store) as engine:
+                if (await engine.execution(arn)).status != "RUNNING":
+                    break
+                for _ in range(1 + life % 3):
+                    task = await engine.get_activity_task(ACTIVITY, "w", 60)
+                    if task is not None:
+                        await engine.task_succeeded(task.token, "1")
+            dead = await build(store)
+            assert [line async for line in verify(store, dead._door)] == []
+        row = await engine.execution(arn)
+        assert (row.status, row.output) == ("SUCCEEDED", orjson.dumps([1] * 30).decode())
+        assert len(await children(engine)) == 30
+
+
+async def test_a_map_run_inside_a_child(autojump_clock):
+    """Children may have map runs of their own, under their own label."""
+    inner = orjson.loads(distributed(PASS))["States"]["Map"]
+    inner |= {"Label": "inner"}
+    async with open_memory() as store, running(store) as engine:
+        arn = await start(engine, distributed(inner), [[1, 2], [3]])
+        row = await ended(engine, arn, "SUCCEEDED")
+        assert row.output == "[[1,2],[3]]"
+        machines = {each.machine_arn.rpartition(":")[2] for each in await children(engine)}
+        assert machines == {"m/items", "m/inner"}
