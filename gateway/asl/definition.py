@@ -27,7 +27,6 @@ from gateway.asl.states.passing import Fail, Pass, Succeed
 from gateway.asl.states.state import Catcher, Program, Retrier, State, StateMachine
 from gateway.asl.states.task import Task
 from gateway.asl.states.wait import Wait
-from gateway.asl.unsupported import only_supported
 from gateway.asl.variables import assigned_names
 
 MAX_BYTES: Final = 1_048_576
@@ -47,7 +46,6 @@ class Place(NamedTuple):
 def parse_definition(text: str) -> StateMachine:
     """Compile a definition. Raises DefinitionError with every diagnostic."""
     fields = Fields(_document(text), "", [])
-    only_supported(fields)
     timeout = fields.integer("TimeoutSeconds", 1, 99_999_999)
     place = Place(_language(fields) or JSONPATH)
     try:
@@ -167,7 +165,6 @@ def _state(name: str, fields: Fields, place: Place) -> State | None:
         types = ", ".join(_TYPES)
         fields.error(f"Unknown state type; expected one of [{types}]", "Type")
         return None
-    only_supported(fields)
     before = len(fields.diagnostics)
     language = _state_language(fields, place.language)
     language.refuse_foreign(fields)

@@ -50,6 +50,7 @@ from gateway.store.protocol import (
     TimerRow,
     Upsert,
 )
+from gateway.tasks.s3 import S3
 
 FULL_RETRY_SECONDS: Final = 5.0
 _QUIET: Final = frozenset({ExecutionRow, HistoryRow, DocumentRow})
@@ -79,7 +80,7 @@ class Engine:
         self._door = Door(store, catalog, now, committed=self._committed, announce=self._end)
         self.histories = Histories(store, self._door.born)
         self._starts = Starts(store, catalog, self._door, now, announce=self._announce)
-        self.map_runs = MapRuns(store, self._door, self._starts, now)
+        self.map_runs = MapRuns(store, self._door, self._starts, S3(catalog.arns.region))
         self._timers = Timers(store, now, self._fire)
         self.express = Express(store, catalog, now, announce=self._announce, committed=self._told)
         self._own, self._own_stimuli = trio.open_memory_channel[tuple[int, Stimulus]](2**20)

@@ -8,34 +8,31 @@ run has ended before its children, they are stopped.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 from typing import Final
 from uuid import UUID, uuid5
 
-import orjson
 import structlog
 import trio
 
 from gateway.asl import stimuli
 from gateway.asl.errors import StateError
-from gateway.asl.flow import MAX_DOCUMENT_BYTES
 from gateway.asl.map_items import EXCEEDED, Child, MapItems, too_many_failed
-from gateway.asl.scope import Json
 from gateway.asl.stimuli import Stimulus
 from gateway.engine.door import Door
+from gateway.engine.map_results import MapResults
 from gateway.engine.starts import Starts
-from gateway.store.map_runs import CloseMapRun, LimitMapRun, MapRunRow
+from gateway.store.map_runs import CloseMapRun, CountMapRun, LimitMapRun, MapRunRow
 from gateway.store.protocol import Store, StoreClosed, StoreConflict, StoreFull
+from gateway.tasks.s3 import S3, S3Failed
 
 CHILDREN_AT_ONCE: Final = 100
 """Started, or stopped, in one go."""
 MAX_CONCURRENCY: Final = 10_000
 """AWS runs at most this many children of a map run at a time."""
 FULL_RETRY_SECONDS: Final = 5.0
-_RESULTS: Final = 200
-"""Read at a time."""
 _FAILURES: Final = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
 _TOO_LARGE: Final = (
     "The state/task '{}' returned a result with a size exceeding the maximum number of bytes "
@@ -46,14 +43,15 @@ _TOO_LARGE: Final = (
 class MapRunPump:
     """Drives one map run, from wherever its rows say it is."""
 
-    def __init__(
-        self, row: MapRunRow, store: Store, door: Door, starts: Starts, now: Callable[[], int]
-    ) -> None:
+    def __init__(self, row: MapRunRow, store: Store, door: Door, starts: Starts, s3: S3) -> None:
         self._row = row
+        self._s3 = s3
+        self._blocks = False
+        """Whether the items come from S3."""
+        self._results = MapResults(store, s3, row, {})
         self._store = store
         self._door = door
         self._starts = starts
-        self._now = now
         self._running: dict[int, int] = {}
         """Children that run: how many items each has, by its first one."""
         self._failed = 0
@@ -117,7 +115,7 @@ class MapRunPump:
         while not self._over:
             self._changed = trio.Event()
             if self._exceeded():
-                await self._fail(*EXCEEDED)
+                await self._give_up()
             elif self._children is not None and self._room() > 0:
                 await self._launch(self._children)
             elif self._children is None and not self._running:
@@ -143,8 +141,13 @@ class MapRunPump:
         self._running = {each.item: each.items for each in children if each.status == "RUNNING"}
         self._failed = sum(each.items for each in children if each.status in _FAILURES)
         begun = sum(each.items for each in children)
-        items = MapItems(machine, execution, map_run, os.urandom(16))
-        self._children = items.children(islice(map_run.items, begun, None), begun)
+        reader = map_run.options.get("reader")
+        self._blocks = reader is not None
+        items = map_run.items if reader is None else self._s3.items(reader)
+        maker = MapItems(machine, execution, map_run, os.urandom(16))
+        self._children = maker.children(islice(items, begun, None), begun)
+        writer = map_run.options.get("writer", {})
+        self._results = MapResults(self._store, self._s3, self._row, writer)
         early, self._ended_early = self._ended_early, None
         for item, status in early.items():
             self.child_ended(item, status)
@@ -161,45 +164,55 @@ class MapRunPump:
     async def _launch(self, children: Iterator[Child]) -> None:
         await trio.lowlevel.checkpoint()
         wanted = min(self._room(), CHILDREN_AT_ONCE)
+
+        def take() -> list[Child]:
+            return list(islice(children, wanted))
+
         try:
-            some = list(islice(children, wanted))
+            some = await self._s3.next_of(take) if self._blocks else take()
         except StateError as error:
             await self._fail(error.error, error.cause)
+            return
+        except S3Failed as failure:
+            await self._fail("States.ItemReaderFailed", str(failure))
             return
         if len(some) < wanted:
             self._children = None
         self._running.update((child.first, child.items) for child in some)
         if some:
             await self._starts.start_children(self._row, some, self._name)
+        if self._children is None and self._row.total is None:
+            await self._count()
+
+    async def _count(self) -> None:
+        """The reader has come to its end: now it is known how many items there are."""
+        run = (self._row.execution, self._row.number)
+        counts = await self._store.map_counts(*run)
+        total = sum(each.items for each in counts.values())
+        await self._store.commit([CountMapRun(*run, total)])
+        self._row = self._row._replace(total=total)
 
     def _name(self, child: Child) -> str:
         return str(uuid5(UUID(self._row.arn.rpartition(":")[2]), str(child.first)))
 
     # ------------------------------------------------------------------------- its end
     async def _finish(self) -> None:
-        output = await self._outputs()
+        try:
+            output = await self._results.output()
+        except S3Failed as failure:
+            await self._fail("States.ResultWriterFailed", str(failure))
+            return
         if output is None:
             await self._fail("States.DataLimitExceeded", _TOO_LARGE.format(self._state))
         else:
             await self._tell(stimuli.Succeed(self._row.number, output))
 
-    async def _outputs(self) -> list[Json] | None:
-        """What the children came to, in the order of the items; None where that is too much."""
-        texts: list[str] = []
-        size, after = 0, -1
-        while True:
-            run = (self._row.execution, self._row.number)
-            page = await self._store.map_results(*run, after, _RESULTS)
-            for result in page:
-                if result.output is not None:
-                    texts.append(result.output)
-                    size += len(result.output) + 1
-            if size > MAX_DOCUMENT_BYTES:
-                return None
-            if len(page) < _RESULTS:
-                outputs: list[Json] = orjson.loads(f"[{','.join(texts)}]")
-                return outputs
-            after = page[-1].item
+    async def _give_up(self) -> None:
+        """Too many have failed; a ResultWriter writes what there is."""
+        if self._results.to_files:
+            with suppress(S3Failed):
+                await self._results.write()
+        await self._fail(*EXCEEDED)
 
     async def _fail(self, error: str | None, cause: str | None) -> None:
         await self._tell(stimuli.Fail(self._row.number, error, cause))

@@ -6,7 +6,7 @@ the runs that are open go on from their rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import trio
 
@@ -21,6 +21,7 @@ from gateway.store.map_runs import (
     MapRunRow,
 )
 from gateway.store.protocol import Change, ExecutionRow, Insert, Store
+from gateway.tasks.s3 import S3
 
 Key = tuple[int, int]
 """Parent and number of a map run."""
@@ -42,11 +43,11 @@ def end_of_child(row: ExecutionRow) -> EndMapItem:
 class MapRuns:
     """By parent and number, as long as there is something to be done."""
 
-    def __init__(self, store: Store, door: Door, starts: Starts, now: Callable[[], int]) -> None:
+    def __init__(self, store: Store, door: Door, starts: Starts, s3: S3) -> None:
         self._store = store
         self._door = door
         self._starts = starts
-        self._now = now
+        self._s3 = s3
         self._pumps: dict[Key, MapRunPump] = {}
         self._nursery: trio.Nursery | None = None
 
@@ -65,7 +66,7 @@ class MapRuns:
         key = (row.execution, row.number)
         # Without a nursery nothing runs yet: the row is found when it does.
         if self._nursery is not None and key not in self._pumps:
-            self._pumps[key] = MapRunPump(row, self._store, self._door, self._starts, self._now)
+            self._pumps[key] = MapRunPump(row, self._store, self._door, self._starts, self._s3)
             self._nursery.start_soon(self._pump, key)
 
     async def _pump(self, key: Key) -> None:

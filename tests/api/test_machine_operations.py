@@ -135,7 +135,7 @@ async def test_a_resource_has_no_more_than_fifty_tags(api):
 
 async def test_operations_that_are_not_served_say_so(api):
     """An operation of the model that Stategate does not have is no UnknownOperation, and no bug."""
-    arn = "arn:aws:states:us-east-1:123456789012:mapRun:m/l:1"
-    with pytest.raises(ClientError, match="does not serve DescribeMapRun") as refused:
-        await api.call("describe_map_run", mapRunArn=arn)
+    arn = "arn:aws:states:us-east-1:123456789012:execution:m:e"
+    with pytest.raises(ClientError, match="does not serve RedriveExecution") as refused:
+        await api.call("redrive_execution", executionArn=arn)
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501

@@ -7,6 +7,7 @@ from gateway.api.operations.activities import Activities
 from gateway.api.operations.aliases import Aliases
 from gateway.api.operations.executions import Executions
 from gateway.api.operations.machines import Machines
+from gateway.api.operations.map_runs import MapRunOperations
 from gateway.api.operations.operation import Service
 from gateway.api.operations.tagging import Tagging
 from gateway.api.operations.tasks import Tasks
@@ -22,6 +23,7 @@ def step_functions(engine: Engine) -> Service:
         Aliases(engine.catalog),
         Tagging(engine.catalog),
         Executions(engine),
+        MapRunOperations(engine),
         Activities(engine.catalog),
         Tasks(engine),
     )

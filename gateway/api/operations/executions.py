@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import uuid4
 
 from gateway.api.documents import check_input
 from gateway.api.model import Request, Response
 from gateway.api.operations.express import ended_express, execution_data, type_not_supported
 from gateway.api.operations.machines import described_revision
+from gateway.api.operations.map_runs import children_of, existing_map_run
 from gateway.api.operations.operation import Table
 from gateway.api.paging import next_token, page_size, read_token
-from gateway.api.statuses import NOT_SERVED
 from gateway.engine.arns import qualified, read_arn
 from gateway.engine.engine import Engine
 from gateway.engine.express import ExpressStart
@@ -25,6 +25,11 @@ Json: TypeAlias = Any
 _EXECUTION_DATA: Final = frozenset(
     {"input", "inputDetails", "output", "outputDetails", "parameters", "assignedVariables"}
 )
+
+
+class _Page(NamedTuple):
+    rows: list[ExecutionRow]
+    answer: Response
 
 
 class Executions:
@@ -84,7 +89,14 @@ class Executions:
             **data,
             **{name: value for name, value in given.items() if value is not None},
             **_redrive_status(row, self._engine.now()),
+            **await self._map_run(row),
         }
+
+    async def _map_run(self, row: ExecutionRow) -> Response:
+        if row.item is None or row.parent is None:
+            return {}
+        runs = {run.number: run.arn for run in await self._store.map_runs(row.parent)}
+        return {"mapRunArn": runs[row.parent_number or 0]}
 
     async def stop(self, request: Request) -> Response:
         """StopExecution."""
@@ -94,9 +106,9 @@ class Executions:
 
     async def list(self, request: Request) -> Response:
         """ListExecutions of one state machine, newest first."""
-        if "mapRunArn" in request:
-            raise ApiError(NOT_SERVED, "mapRunArn: executions of map runs are not served yet")
-        if "stateMachineArn" not in request:
+        if "mapRunArn" in request and "stateMachineArn" not in request:
+            return await self._children(request)
+        if "stateMachineArn" not in request or "mapRunArn" in request:
             message = "Must provide a stateMachineArn or a mapRunArn"
             raise ApiError("ValidationException", message)
         arn = request["stateMachineArn"]
@@ -104,18 +116,30 @@ class Executions:
         named = self._catalog.publications.named(arn)
         if self._catalog.existing_machine(named.machine_arn).type == "EXPRESS":
             raise type_not_supported()
-        return await self._page(request, named)
+        return (await self._page(request, named)).answer
+
+    async def _children(self, request: Request) -> Response:
+        """ListExecutions of one map run."""
+        run = await existing_map_run(self._engine, request["mapRunArn"])
+        key = (run.execution, run.number)
+        page = await self._page(request, Target(children_of(run)), key)
+        items = {each.child: each.items for each in await self._store.map_items(*key)}
+        for row, shown in zip(page.rows, page.answer["executions"], strict=True):
+            shown |= {"mapRunArn": run.arn, "itemCount": items[row.id]}
+        return page.answer
 
     async def list_any(self, request: Request) -> Response:
         """ListExecutions of all state machines, or of one."""
         arn = request.get("stateMachineArn")
-        return await self._page(request, None if arn is None else Target(arn))
+        return (await self._page(request, None if arn is None else Target(arn))).answer
 
-    async def _page(self, request: Request, of: Target | None) -> Response:
+    async def _page(
+        self, request: Request, of: Target | None, map_run: tuple[int, int] | None = None
+    ) -> _Page:
         """One page; ``namePrefix`` narrows it as well."""
         status, redriven = request.get("statusFilter"), request.get("redriveFilter")
         if status == "PENDING_REDRIVE":  # A status of a map run's children only.
-            return {"executions": []}
+            return _Page([], {"executions": []})
         which = ExecutionFilter(
             None if of is None else of.machine_arn,
             status,
@@ -123,12 +147,14 @@ class Executions:
             version=None if of is None else of.version,
             alias=None if of is None else of.alias,
             redriven=None if redriven is None else redriven == "REDRIVEN",
+            map_run=map_run,
         )
         listing = f"ListExecutions {which}"
         page = Page(page_size(request), read_token(listing, request))
         found = await self._store.executions(which, page)
         executions = [_listed(row) for row in found.rows]
-        return {"executions": executions, **next_token(listing, found.after)}
+        answer = {"executions": executions, **next_token(listing, found.after)}
+        return _Page(found.rows, answer)
 
     async def history(self, request: Request) -> Response:
         """GetExecutionHistory."""
