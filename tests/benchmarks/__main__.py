@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import core, history, intake, latency, parked, served
+from tests.benchmarks import core, history, intake, latency, maps, parked, served
 from tests.benchmarks.report import show
 
 MEASURES = {
@@ -16,6 +16,7 @@ MEASURES = {
     "kafka": intake.kafka,
     "sqs": intake.sqs,
     "map": served.big_map,
+    "maps": maps.maps,
     "activity": served.activity,
     "latency": latency.notification,
     "history": history.history,
