@@ -37,13 +37,13 @@ async def start_offsets(
     consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition], start: Start
 ) -> dict[TopicPartition, int]:
     """Where ``start`` lies in each partition; the end where no record is at or after its time."""
-    found: dict[TopicPartition, int] = {}
     if start == "earliest":
-        found = await consumer.beginning_offsets(partitions)
-    elif isinstance(start, datetime):
+        earliest: dict[TopicPartition, int] = await consumer.beginning_offsets(partitions)
+        return earliest
+    # The ends first: a record that comes while the time is looked up would lie before them.
+    found: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+    if isinstance(start, datetime):
         moment = int(start.timestamp() * 1000)
         hits = await consumer.offsets_for_times(dict.fromkeys(partitions, moment))
-        found = {partition: hit.offset for partition, hit in hits.items() if hit is not None}
-    ended = [partition for partition in partitions if partition not in found]
-    found.update(await consumer.end_offsets(ended))
+        found |= {partition: hit.offset for partition, hit in hits.items() if hit is not None}
     return found
