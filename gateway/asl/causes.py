@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from gateway.asl.errors import StateError
+from gateway.asl.errors import QueryEvaluationError, StateError
 from gateway.asl.scope import Json
 
 
@@ -108,3 +108,52 @@ def not_a_list(value: Json) -> StateError:
     """ItemsPath finds something else."""
     cause = f'Reference path "$" must point to array. Actual value: {shown(value)}'
     return StateError("States.Runtime", cause, located=True)
+
+
+def _query(text: str, location: str, what: str) -> QueryEvaluationError:
+    cause = f"The JSONata expression '{text}' specified for the field '{location}' {what}"
+    return QueryEvaluationError(cause, location)
+
+
+def nothing_found(text: str, location: str) -> StateError:
+    """A query finds nothing."""
+    return _query(text, location, "returned nothing (undefined).")
+
+
+def evaluation_failed(text: str, location: str, reason: object) -> StateError:
+    """A query throws."""
+    return _query(text, location, f"threw an error during evaluation. {reason}")
+
+
+def unexpected_type(text: str, location: str, wanted: str, value: Json) -> StateError:
+    """A query gives a value of a type that its field does not take."""
+    found = f"'{wanted}', but was '{_type(value)}' for value: {shown(value)}"
+    return _query(text, location, f"returned an unexpected result type. Expected {found}")
+
+
+def unexpected_value(text: str, location: str, wanted: str, value: Json) -> StateError:
+    """A query gives a value of the right type that its field does not take."""
+    return _query(
+        text, location, f"returned an invalid value. Expected {wanted}, but was: {shown(value)}"
+    )
+
+
+def input_is_no_list(value: Json) -> StateError:
+    """A Map without Items is entered with something else."""
+    return QueryEvaluationError(f"Map state input must be an array but was: {shown(value)}", None)
+
+
+def _type(value: Json) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int() | float():
+            return "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case _:
+            return "object"

@@ -17,6 +17,7 @@ from gateway.asl.distributed_fields import (
 )
 from gateway.asl.errors import DefinitionError, Diagnostic
 from gateway.asl.fields import SCHEMA, Fields
+from gateway.asl.languages.jsonata import JSONATA
 from gateway.asl.languages.jsonpath import JSONPATH
 from gateway.asl.languages.language import QueryLanguage
 from gateway.asl.scope import Json
@@ -30,7 +31,7 @@ from gateway.asl.states.wait import Wait
 from gateway.asl.variables import assigned_names
 
 MAX_BYTES: Final = 1_048_576
-LANGUAGES: Final[dict[str, QueryLanguage]] = {each.name: each for each in (JSONPATH,)}
+LANGUAGES: Final[dict[str, QueryLanguage]] = {each.name: each for each in (JSONPATH, JSONATA)}
 Common = dict[str, Json]
 
 
@@ -107,7 +108,8 @@ def _named(fields: Fields, given: Fields) -> dict[str, Fields]:
     named = {}
     for name, members in given.members.items():
         if isinstance(members, dict):
-            named[name] = Fields(members, f"{given.location}/{name}", fields.diagnostics)
+            location = f"{given.location}/{name}"
+            named[name] = Fields(members, location, fields.diagnostics, location)
         else:
             fields.error("Expected value of type Object", f"States/{name}")
     return named

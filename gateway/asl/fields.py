@@ -19,17 +19,27 @@ SCHEMA: Final = "SCHEMA_VALIDATION_FAILED"
 
 
 class Fields:
-    """The members of one object of a definition; ``location`` is its JSON pointer."""
+    """The members of one object of a definition; ``location`` is its JSON pointer, ``state`` that
+    of the state that it belongs to."""
 
     def __init__(
-        self, members: dict[str, Json], location: str, diagnostics: list[Diagnostic]
+        self,
+        members: dict[str, Json],
+        location: str,
+        diagnostics: list[Diagnostic],
+        state: str = "",
     ) -> None:
         self.members = members
+        self.state = state
         self.location = location
         self.diagnostics = diagnostics
 
     def __contains__(self, name: str) -> bool:
         return name in self.members
+
+    def place(self, name: str) -> str:
+        """A member as an event of its state names it: ``Output``, ``Catch[0]/Output``."""
+        return f"{self.location}/{name}".removeprefix(f"{self.state}/")
 
     def error(self, message: str, field: str = "", code: str = SCHEMA) -> None:
         """Note a problem with the object, or with its member ``field``."""
@@ -98,7 +108,7 @@ class Fields:
         for index, member in enumerate(value):
             location = f"{self.location}/{name}[{index}]"
             if isinstance(member, dict):
-                found.append(Fields(member, location, self.diagnostics))
+                found.append(Fields(member, location, self.diagnostics, self.state))
             else:
                 self.diagnostics.append(
                     Diagnostic(SCHEMA, location, "Expected value of type Object")
@@ -110,7 +120,7 @@ class Fields:
         value = self.typed(name, dict, "Object")
         if value is None:
             return None
-        return Fields(value, f"{self.location}/{name}", self.diagnostics)
+        return Fields(value, f"{self.location}/{name}", self.diagnostics, self.state)
 
     def timestamp(self, name: str) -> int:
         """A constant timestamp, in milliseconds since the epoch."""

@@ -29,6 +29,8 @@ class Scope:
         self.variables = variables
         self.at = at
         """Milliseconds since the epoch."""
+        self.told: Mapping[str, Json] = NOTHING
+        """What ``$states`` has beside input and context: result or errorOutput."""
         self._make_context = make_context
         self._make_random = make_random
 
