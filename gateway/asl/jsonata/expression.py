@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
@@ -73,9 +74,12 @@ def _only_json(value: Json) -> None:
 
 def _parse(text: str) -> Any:
     """The library's tree. Importing it takes time, which a start without JSONata is spared."""
+    limit = sys.getrecursionlimit()
     from jsonata.jexception import JException
     from jsonata.parser import Parser
 
+    # The library raises it for the whole process, when it is imported.
+    sys.setrecursionlimit(limit)
     try:
         return Parser().parse(text, _pattern)
     except JException as error:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.asl import causes
 from gateway.asl.choice import ChoiceRule
+from gateway.asl.fields import within_tolerance
 from gateway.asl.languages.jsonata_template import (
     Field,
     compile_field,
     compile_jsonata_template,
     is_query,
 )
-from gateway.asl.languages.language import Entry, Exit, Moment, Outcome, refuse
+from gateway.asl.languages.language import Entry, Exit, Moment, Outcome, QueryLanguage, refuse
 from gateway.asl.scope import Expression, Json, Scope
 from gateway.asl.timestamp import timestamp_milliseconds
 
@@ -135,6 +136,26 @@ class Jsonata:
         found = _number(fields, name, 0, 2**31 - 1)
         return found or _constant(fields.integer(name, 0, 2**31 - 1) or 0)
 
+    def tolerated(self, fields: Fields, name: str, kind: type[int] | type[float]) -> Expression:
+        """A constant or a query."""
+
+        def read(value: Json, field: Field) -> Json:
+            if kind(value) != value or not within_tolerance(value, kind):
+                wanted = "a number of failures" if kind is int else "a percentage"
+                raise causes.unexpected_value(field.text, field.location, wanted, value)
+            return kind(value)
+
+        found = _value(fields, name, "number", (int, float), read)
+        return found or _constant(fields.tolerated(name, kind))
+
+    def payload(self, fields: Fields) -> Expression | None:
+        """Arguments."""
+        return _template(fields, "Arguments")
+
+    def template(self, fields: Fields, name: str) -> Expression | None:
+        """JSON in which strings may be queries."""
+        return _template(fields, name)
+
     def until(self, fields: Fields) -> Moment:
         """Seconds or Timestamp, each a constant or a query."""
         if fields.one_of("Seconds", "Timestamp", required=True) == "Timestamp":
@@ -162,7 +183,7 @@ class Jsonata:
         return _template(fields, "ItemSelector")
 
 
-JSONATA: Final = Jsonata()
+JSONATA: Final[QueryLanguage] = Jsonata()
 
 
 def _constant(value: Json) -> Expression:

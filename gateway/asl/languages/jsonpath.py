@@ -13,7 +13,7 @@ from gateway.asl.choice import ChoiceRule, compile_rule
 from gateway.asl.errors import DefinitionError, ExpressionError
 from gateway.asl.expression import compile_expression, compile_field_path
 from gateway.asl.fields import within_tolerance
-from gateway.asl.languages.language import Entry, Exit, Moment, Outcome, refuse
+from gateway.asl.languages.language import Entry, Exit, Moment, Outcome, QueryLanguage, refuse
 from gateway.asl.reference import ReferencePath, compile_reference
 from gateway.asl.scope import Expression, Json, Scope
 from gateway.asl.template import compile_template
@@ -189,7 +189,7 @@ class JsonPath:
         return _template(fields, name) if name else None
 
 
-JSONPATH: Final = JsonPath()
+JSONPATH: Final[QueryLanguage] = JsonPath()
 
 
 # ------------------------------------------------------------------------- members
