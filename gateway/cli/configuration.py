@@ -23,13 +23,39 @@ if TYPE_CHECKING:
 EXIT_PROBLEMS = 2
 
 
-def check(config: ConfigPath, as_json: AsJson = False) -> None:
-    """Say all that is wrong with a configuration.
+def check(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A configuration (YAML), or the definition of a machine (.json)."
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Say all that is wrong with a configuration, or with a definition alone.
 
     Each problem comes with its line and path. Exit code 2 if there is one; warnings are shown and
     change nothing. Nothing is started. The database, if there is one, is read for machines that
     were updated through the API since the file was loaded.
     """
+    if file.suffix == ".json":
+        _check_definition(file, as_json=as_json)
+    else:
+        _check_configuration(file, as_json=as_json)
+
+
+def _check_definition(file: Path, *, as_json: bool) -> None:
+    from gateway.config.definitions import check_definition
+
+    text, problems = check_definition(file)
+    _print_problems(problems, as_json=as_json)
+    if text is None:
+        raise typer.Exit(EXIT_PROBLEMS)
+    if not as_json:
+        print(f"{file}: fine")
+
+
+def _check_configuration(config: Path, *, as_json: bool) -> None:
     from gateway.cli.drift import drifted
     from gateway.config.load import load_config
     from gateway.errors import ConfigError

@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from gateway.asl.advice import advise
 from gateway.asl.definition import parse_definition
-from gateway.asl.errors import DefinitionError
+from gateway.asl.errors import DefinitionError, Diagnostic
+from gateway.asl.outline import outline
 from gateway.asl.resources import ACTIVITY, family
 from gateway.config.json_lines import line_of
 from gateway.config.settings import MachineSettings
+from gateway.config.wording import suggestion
 from gateway.engine.arns import Arns
 from gateway.errors import Problem
 
@@ -86,18 +89,35 @@ def _written(value: str | float | bool) -> str:
 
 
 def _findings(file: Path, text: str) -> Iterator[Problem]:
+    """What AWS would refuse, then what it would pass over and is likely to be a mistake."""
     try:
-        json.loads(text)
-        parse_definition(text)
+        document = json.loads(text)
     except json.JSONDecodeError as bad:
         yield Problem("", f"no valid JSON: {bad.msg}", str(file), bad.lineno)
+        return
     except RecursionError:
         yield Problem("", "is nested too deeply", str(file), 1)
+        return
+    try:
+        parse_definition(text)
     except DefinitionError as bad:
         for diagnostic in bad.diagnostics:
-            said = f"{diagnostic.message} ({diagnostic.code})"
+            said = f"{diagnostic.message} ({diagnostic.code}){_meant(diagnostic, document)}"
             warning = diagnostic.severity == "WARNING"
             yield _problem(file, text, diagnostic.location, said, warning=warning)
+    for place, said in advise(document):
+        yield _problem(file, text, place, said, warning=True)
+
+
+def _meant(diagnostic: Diagnostic, document: Json) -> str:
+    """Which state was meant by a target that is not there, if one is near."""
+    missing = _TARGET.search(diagnostic.message)
+    if missing is None:
+        return ""
+    return suggestion(missing[1], sorted({state.name for state in outline(document)}))
+
+
+_TARGET = re.compile(r"^Missing '\w+' target: (.+)")
 
 
 def _problem(file: Path, text: str, pointer: str, message: str, *, warning: bool) -> Problem:

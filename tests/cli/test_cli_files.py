@@ -234,3 +234,29 @@ def test_every_command_has_help(stategate):
     for command in ("check", "run", "schema", "try", "start", "stop", "executions", "history"):
         assert command in said
         assert stategate(command, "--help")[0] == 0
+
+
+def test_a_definition_alone_is_checked(stategate, tmp_path):
+    """Every problem and every warning, each with line, pointer and remedy; exit code 2."""
+    file = tmp_path / "d.asl.json"
+    file.write_text(
+        '{\n"StartAt": "Frist",\n"States": {\n"First": {\n"Type": "Pass",\n"Commnt": "a",\n'
+        '"Next": "Gone"\n}\n}\n}\n'
+    )
+    code, said, _ = stategate("check", file)
+    assert code == 2
+    assert f"{file}:2: /StartAt: Missing 'StartAt' target: Frist" in said
+    assert '(MISSING_TRANSITION_TARGET); did you mean "First"?' in said
+    assert f"{file}:7: /States/First/Next: Missing 'Next' target: Gone" in said
+    assert f"{file}:6: /States/First/Commnt: warning:" in said
+
+
+def test_a_definition_with_warnings_is_fine(stategate, tmp_path):
+    """Exit code 0: a warning refuses nothing; `--json` has them as well."""
+    file = tmp_path / "d.asl.json"
+    file.write_text('{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true, "Ned": 1}}}')
+    code, said, _ = stategate("check", file)
+    assert (code, "warning" in said, said.endswith("fine\n")) == (0, True, True)
+    code, said, _ = stategate("check", file, "--json")
+    [problem] = json.loads(said)["problems"]
+    assert (code, problem["warning"], problem["path"]) == (0, True, "/States/A/Ned")

@@ -386,9 +386,10 @@ def test_warning(load, case):
 def test_undeclared_activity(load, tmp_path):
     """A task of an activity that the file does not declare is a warning in the definition."""
     (tmp_path / "d.json").write_text(
-        '{"StartAt": "A", "States": {\n"A": {"Type": "Task", "Next": "B",\n'
+        '{"StartAt": "A", "States": {\n"A": {"Type": "Task", "TimeoutSeconds": 9, "Next": "B",\n'
         f'"Resource": "{ACTIVITY}pick"}},\n'
-        f'"B": {{"Type": "Task", "End": true, "Resource": "{ACTIVITY}pack"}}}}}}'
+        '"B": {"Type": "Task", "TimeoutSeconds": 9, "End": true,'
+        f'"Resource": "{ACTIVITY}pack"}}}}}}'
     )
     config = load("machines: { d: { definition: d.json } }\nactivities: { pack: {} }\n")
     assert list(map(str, config.warnings)) == [
