@@ -22,7 +22,7 @@ from tests.api.conftest import PASS, ROLE
 
 MODEL = step_functions_model()
 NOT_YET = {"DescribeMapRun", "ListMapRuns", "TestState", "UpdateMapRun"}
-"""Operations that are being built; the day that one is served, it gets its smallest request."""
+"""Not looked at with an answer here: TestState is being built, map runs have tests of their own."""
 
 SMALLEST: dict[str, dict[str, Any]] = {
     "CreateActivity": {"name": "new"},
