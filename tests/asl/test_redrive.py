@@ -120,3 +120,14 @@ def test_what_succeeded_or_runs_is_left_alone():
     open_.give(stimuli.Start())
     for driver in (done, open_):
         assert driver.give(stimuli.Redrive(1)) == []
+
+
+def test_a_parallel_state_that_fails_again_says_so_again():
+    """And gives up what runs beside the branch that failed."""
+    both = {"Type": "Parallel", "End": True, "Branches": [machine(A=TASK), machine(B=TASK)]}
+    driver = Driver(machine(P=both), {})
+    assert driver.run(answers("Custom")).status == "FAILED"
+    again = redriven(driver, answers("Custom"))
+    assert again.count("ParallelStateFailed") == 1
+    assert again.count("TaskStateAborted") == 2
+    assert driver.execution.status == "FAILED"
