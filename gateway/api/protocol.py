@@ -17,6 +17,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response as HttpResponse
 from starlette.types import Receive, Scope, Send
 
+from gateway.api.credentials import Guard
 from gateway.api.model import Request, Response
 from gateway.api.operations.operation import HandOut, Operation, Poll, Service
 from gateway.api.polls import Caller, Parked
@@ -54,7 +55,14 @@ class _Call:
 class Protocol:
     """The ASGI endpoint of ``POST /``."""
 
-    def __init__(self, services: Iterable[Service], log: structlog.stdlib.BoundLogger) -> None:
+    def __init__(
+        self,
+        services: Iterable[Service],
+        log: structlog.stdlib.BoundLogger,
+        guard: Guard | None = None,
+    ) -> None:
+        """Without a ``guard`` nobody has to sign."""
+        self._guard = guard
         self._services = {service.model.target_prefix: service for service in services}
         self.log = log
         """Where what is no answer to a caller goes."""
@@ -69,7 +77,11 @@ class Protocol:
         request_id = str(uuid4())
         body: bytes = (await receive())["body"]
         try:
+            caller = None if self._guard is None else self._guard.caller(scope, body)
             call = self._read(Headers(scope=scope).get("x-amz-target"), body, request_id)
+            if self._guard is not None:
+                prefix = call.service.model.target_prefix
+                self._guard.allow(caller, prefix, call.name, call.request)
             operation = call.operation
         except ApiError as error:
             await error_answer(error, request_id)(scope, receive, send)

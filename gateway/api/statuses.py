@@ -12,6 +12,15 @@ TOO_SLOW: Final = "RequestTimeoutException"
 UNKNOWN_OPERATION: Final = "UnknownOperationException"
 
 _STATUSES: Final = {
+    **dict.fromkeys(
+        (
+            "MissingAuthenticationTokenException",
+            "IncompleteSignatureException",
+            "InvalidSignatureException",
+            "UnrecognizedClientException",
+        ),
+        403,
+    ),
     INTERNAL_FAILURE: 500,
     NOT_SERVED: 501,
     UNAVAILABLE: 503,

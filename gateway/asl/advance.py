@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.asl import flow
 from gateway.asl import records as r
@@ -21,6 +22,10 @@ from gateway.asl.stimuli import Stimulus
 
 BUDGET = 200
 """Transitions of one step; then the caller lets others run and goes on with ``Continue``."""
+
+
+_RUNNING: Final = frozenset({"RUNNING"})
+_REDRIVABLE: Final = frozenset({"FAILED", "ABORTED", "TIMED_OUT"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ def advance(
     bug: Exception | None = None
     taken = False
     try:
-        if execution.status == "RUNNING":
+        if execution.status in (_REDRIVABLE if isinstance(stimulus, s.Redrive) else _RUNNING):
             try:
                 _take(run, stimulus)
             finally:
@@ -106,11 +111,8 @@ def _take(run: Run, stimulus: Stimulus) -> None:
             timer = run.execution.effects.get((number, kind))
             if isinstance(timer, Timer) and timer.due <= due:
                 _timer_fired(run, number, kind)
-        case s.Stop(error, cause):
-            distributed.abort_all(run)
-            run.emit(r.ExecutionAborted(0, error, cause))
-        case s.Expire():
-            _time_out(run)
+        case s.Stop() | s.Expire() | s.Redrive():
+            _obey(run, stimulus)
         case s.HandOut() | s.Return() | s.Succeed() | s.Fail():
             task = run.execution.task(stimulus.number)
             if task is not None:
@@ -133,6 +135,32 @@ def _start(run: Run) -> None:
     else:
         start = run.execution.identity.start_at
         run.emit(r.ExecutionStarted(0, 1, start + seconds * 1000, seconds * 1000))
+
+
+def _obey(run: Run, stimulus: s.Stop | s.Expire | s.Redrive) -> None:
+    match stimulus:
+        case s.Stop(error, cause):
+            distributed.abort_all(run)
+            run.emit(r.ExecutionAborted(0, error, cause))
+        case s.Expire():
+            _time_out(run)
+        case s.Redrive(redrives):
+            _redrive(run, redrives)
+
+
+def _redrive(run: Run, redrives: int) -> None:
+    seconds = run.machine.timeout_seconds
+    if seconds is None:
+        run.emit(r.ExecutionRedriven(0, redrives, None, None, 0))
+    else:
+        interval = seconds * 1000
+        record = r.ExecutionRedriven(0, redrives, run.number(), run.at + interval, interval)
+        run.emit(record)
+    # Those that stand in a state do it again; what one of them comes to may end the others.
+    for frame in list(run.execution.frames.values()):
+        alive = run.execution.status == "RUNNING" and frame.id in run.execution.frames
+        if alive and frame.state is not None and frame.join is None and frame.wait is None:
+            flow.attempt(run, frame, run.state(frame))
 
 
 def _timer_fired(run: Run, number: int, kind: str) -> None:

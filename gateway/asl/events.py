@@ -96,6 +96,10 @@ def _started(_record: r.ExecutionStarted, execution: Execution) -> _Details:
     }
 
 
+def _redriven(record: r.ExecutionRedriven, _execution: Execution) -> _Details:
+    return "ExecutionRedriven", {"redriveCount": record.redrives}
+
+
 def _entered(record: r.StateEntered, execution: Execution) -> _Details:
     frame = execution.frames[record.frame]
     given = _text("input", execution.text(frame.data))
@@ -205,6 +209,7 @@ def _ended(type_: str, **always: str) -> Callable[[Any, Execution], _Details]:
 
 _EVENTS: Final[dict[type[Record], Callable[[Any, Execution], _Details]]] = {
     r.ExecutionStarted: _started,
+    r.ExecutionRedriven: _redriven,
     r.StateEntered: _entered,
     r.StateExited: _exited,
     r.EvaluationFailed: _evaluation_failed,

@@ -43,6 +43,14 @@ class Execution(Frames):
             self._number(record.number)
             self._put(Timer(record.number, "execution", record.due, record.interval))
 
+    def _execution_redriven(self, record: r.ExecutionRedriven, _at: int) -> None:
+        self.previous_event_id = self.event_id - 1
+        self.status, self.stop_at, self.error, self.cause = "RUNNING", None, None, None
+        self._revive(self.frames[record.frame])
+        if record.number is not None and record.due is not None:
+            self._number(record.number)
+            self._put(Timer(record.number, "execution", record.due, record.interval))
+
     def _state_entered(self, record: r.StateEntered, at: int) -> None:
         frame = self.frames[record.frame]
         self._event(frame)
@@ -153,13 +161,6 @@ class Execution(Frames):
         self._settle(frame)
         return frame
 
-    def _settle(self, frame: Frame) -> None:
-        """A frame that joins can go on when it is complete or has room for another iteration."""
-        if frame.join is not None and (frame.join.complete or frame.join.has_room):
-            self.ready[frame.id] = None
-        else:
-            self.ready.pop(frame.id, None)
-
     def _map_started(self, record: r.MapStarted, _at: int) -> None:
         items = self.frames[record.frame].data if record.items is SAME else record.items
         self._begin_join(record.frame, Join(record.length, items, record.concurrency))
@@ -196,7 +197,7 @@ class Execution(Frames):
 
     def _child_failed(self, record: r.BranchFailed | r.MapIterationFailed, _at: int) -> None:
         frame = self.frames[record.frame]
-        self._remove_children(frame)
+        self._stop_below(frame)
         parent = self._parent(frame)
         self.previous_event_id = parent.last_event = frame.last_event
         self._note_iteration(frame, parent)
@@ -221,7 +222,7 @@ class Execution(Frames):
     def _join_failed(self, record: r.ParallelFailed | r.MapFailed, _at: int) -> None:
         frame = self.frames[record.frame]
         self._event(frame)
-        self._remove_children(frame)
+        self._stop_below(frame)
 
     def _distributed_map_started(self, record: m.DistributedMapStarted, _at: int) -> None:
         self._begin_join(record.frame, Join(1))
@@ -262,6 +263,7 @@ class Execution(Frames):
 
     CHANGES: ClassVar[dict[type[Record], Callable[[Execution, Any, int], None]]] = {
         r.ExecutionStarted: _execution_started,
+        r.ExecutionRedriven: _execution_redriven,
         r.StateEntered: _state_entered,
         r.StateExited: _state_exited,
         r.VariablesAssigned: _variables_assigned,

@@ -272,7 +272,7 @@ def _fail_join(run: Run, frame: Frame, error: StateError) -> None:
     runs in it. One that is complete has succeeded, and only its result failed the state."""
     if frame.type not in _FAILED:
         return
-    if frame.join is None:
+    if frame.join is None or frame.join.over:
         begun = isinstance(error, QueryEvaluationError)
     else:
         begun = not frame.join.complete
@@ -288,7 +288,7 @@ def _abort_below(run: Run, frame: Frame) -> None:
         return
     for number in sorted(frame.join.children):
         child = run.execution.frames[number]
-        if child.wait is None and child.join is None:
+        if child.wait is None and (child.join is None or child.join.over):
             continue
         _abort_below(run, child)
         if child.wait is not None and run.execution.map_run(child.wait):

@@ -74,7 +74,7 @@ class MapRun(NamedTuple):
 class Join:
     """What a Parallel or Map knows of its branches or iterations."""
 
-    __slots__ = ("children", "concurrency", "ended_event", "items", "results", "started")
+    __slots__ = ("children", "concurrency", "ended_event", "items", "over", "results", "started")
 
     def __init__(self, length: int, items: Json = None, concurrency: int = 0) -> None:
         self.items = items
@@ -86,6 +86,8 @@ class Join:
         """Id of the last MapIterationSucceeded; 0 before the first, and for a Parallel."""
         self.children: set[int] = set()
         """Frames that have not ended."""
+        self.over = False
+        """The state has failed; only a redrive goes on with the children."""
 
     @property
     def complete(self) -> bool:

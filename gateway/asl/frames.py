@@ -149,3 +149,39 @@ class Frames:
             for child in sorted(frame.join.children):
                 self._remove_frame(child)
             frame.join = None
+
+    def _settle(self, frame: Frame) -> None:
+        """A frame that joins can go on when it is complete or has room for another iteration."""
+        if frame.join is not None and (frame.join.complete or frame.join.has_room):
+            self.ready[frame.id] = None
+        else:
+            self.ready.pop(frame.id, None)
+
+    def _stop_below(self, frame: Frame) -> None:
+        """Nothing below the frame goes on, unless the execution is redriven: a state that takes the
+        failure leaves, and that removes what is below."""
+        self.ready.pop(frame.id, None)
+        if frame.join is None:
+            return
+        frame.join.over = True
+        for number in sorted(frame.join.children):
+            child = self.frames[number]
+            if child.wait is not None:
+                self._drop(child.wait, *_WAITS)
+                child.wait = None
+            self._stop_below(child)
+
+    def _revive(self, frame: Frame) -> None:
+        """The frame and those below it can go on. One that is in a state that joins nothing is to
+        do that again; ``advance`` sees to it."""
+        frame.last_event, frame.wait, frame.retries = self.event_id, None, {}
+        join = frame.join
+        if join is not None and not (join.children or join.complete or join.has_room):
+            frame.join = None  # A distributed Map: its run is over, and another one begins.
+        if frame.join is not None:
+            frame.join.over = False
+            for number in sorted(frame.join.children):
+                self._revive(self.frames[number])
+            self._settle(frame)
+        elif frame.state is None:
+            self.ready[frame.id] = None

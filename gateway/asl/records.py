@@ -42,6 +42,18 @@ class ExecutionStarted(NamedTuple):
     interval: int
 
 
+class ExecutionRedriven(NamedTuple):
+    """An execution that had ended without success goes on from where it failed; its machine timeout
+    begins anew."""
+
+    frame: int
+    redrives: int
+    """How often it has been redriven, this time included."""
+    number: int | None
+    due: int | None
+    interval: int
+
+
 class StateEntered(NamedTuple):
     """The frame enters a state; the state's input is the document in hand."""
 
@@ -276,6 +288,7 @@ class ExecutionTimedOut(NamedTuple):
 
 Record: TypeAlias = (
     ExecutionStarted
+    | ExecutionRedriven
     | StateEntered
     | StateExited
     | VariablesAssigned
@@ -365,4 +378,5 @@ CODES: Final[dict[type[Record], int]] = {
     MapRunFailed: 63,
     MapRunAborted: 64,
     DistributedMapSucceeded: 65,
+    ExecutionRedriven: 80,
 }

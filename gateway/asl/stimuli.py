@@ -71,10 +71,17 @@ class Stop(NamedTuple):
     cause: str | None
 
 
+class Redrive(NamedTuple):
+    """RedriveExecution, of an execution that has ended without success."""
+
+    redrives: int
+    """How often it will have been redriven then."""
+
+
 class Expire(NamedTuple):
     """The execution has run for as long as any may."""
 
 
 Stimulus: TypeAlias = (
-    Start | Continue | TimerFired | HandOut | Return | Succeed | Fail | Stop | Expire
+    Start | Continue | TimerFired | HandOut | Return | Succeed | Fail | Stop | Expire | Redrive
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from gateway.cli.output import fail
@@ -52,11 +55,17 @@ class Client:
         import httpx
 
         given = {name: value for name, value in members.items() if value is not None}
-        headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.0"}
+        body = json.dumps(given).encode()
         try:
+            headers = {
+                "host": httpx.URL(self.endpoint).netloc.decode(),
+                "x-amz-target": target,
+                "content-type": "application/x-amz-json-1.0",
+            }
+            headers |= _signed(headers, body)
             # No proxy of the environment stands between this command and its daemon.
             with httpx.Client(timeout=_SECONDS, trust_env=False) as http:
-                answer = http.post(self.endpoint, json=given, headers=headers)
+                answer = http.post(self.endpoint, content=body, headers=headers)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             fail(f"{self.endpoint} is no URL: write --endpoint http://HOST:PORT")
         except httpx.TransportError as error:
@@ -78,3 +87,15 @@ class Client:
             code = str(body.get("__type", answer.status_code)).rpartition("#")[2]
             fail(f"{code}: {body['message']}" if body.get("message") else code)
         return body
+
+
+def _signed(headers: dict[str, str], body: bytes) -> dict[str, str]:
+    """The headers that sign a request, where the environment has credentials."""
+    key, secret = (os.environ.get(f"AWS_{n}") for n in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
+    if not (key and secret):
+        return {}
+    from gateway.api.signatures import sign
+    from gateway.daemon.clock import now
+
+    region = os.environ.get("AWS_REGION", "us-east-1")
+    return sign(key, secret, region, headers, body, datetime.fromtimestamp(now() / 1000, UTC))

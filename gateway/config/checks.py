@@ -78,9 +78,10 @@ def dead_letters_leave(settings: Settings, _: Named) -> Iterator[Problem]:
 def api_is_private(settings: Settings, _: Named) -> Iterator[Problem]:
     """Without signatures the API is for this machine only, unless the file says otherwise."""
     api = settings.api
-    if not (api.listen.loopback or api.insecure):
-        said = f"{api.listen} can be reached by others and signatures are not checked"
-        yield Problem("api.listen", f"{said}: listen on 127.0.0.1, or set insecure: true")
+    if not (api.listen.loopback or api.credentials or api.insecure):
+        said = f"{api.listen} can be reached by others and nobody has to sign"
+        todo = "listen on 127.0.0.1, give api.credentials, or set insecure: true"
+        yield Problem("api.listen", f"{said}: {todo}")
 
 
 def listeners_differ(settings: Settings, _: Named) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from gateway.api.credentials import Credentials
 from gateway.config.adapters import DeadLetterTarget, SinkTarget, SourceSettings
 from gateway.config.listen import Address, Listen
 from gateway.durations import Duration
@@ -55,8 +56,11 @@ class ApiSettings(Strict):
 
     listen: Listen = Address("127.0.0.1", 8083)
     """Address as `host:port`: what boto3 and the AWS CLI take as `endpoint_url`."""
+    credentials: Section[Credentials] = Field(default_factory=dict)
+    """Access keys, each with its secret or with a mapping. With any, every request has to be
+    signed."""
     insecure: bool = False
-    """Listen on an address that others can reach too, although signatures are not checked."""
+    """Listen on an address that others can reach too, although nobody has to sign."""
 
 
 class HooksSettings(Strict):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from gateway.api.credentials import Guard
 from gateway.api.health import HealthPage
 from gateway.api.metrics import MetricsPage
 from gateway.api.model import Request, Response
@@ -31,8 +32,9 @@ def api_server(core: Core, edge: Edge, state: State, reloader: Reloader) -> Serv
         step_functions(core.engine),
         stategate(core.store, executions, edge.letters(), state.health, plugged),
     )
+    guard = Guard(lambda: state.config.settings.api.credentials, now, core.metrics)
     return Server(
-        Protocol(services, structlog.get_logger("api")),
+        Protocol(services, structlog.get_logger("api"), guard),
         HealthPage(state.health),
         MetricsPage(core.metrics, core.store, now),
     )

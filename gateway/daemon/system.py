@@ -50,6 +50,7 @@ async def build_core(config: Config, store: Store, metrics: Metrics, http: Poste
     engine = Engine(store, catalog, outbox, now, metrics)
     running = Running((await store.stats()).running_by_trigger)
     engine.on_end.append(running.ended)
+    engine.on_redrive.append(running.redriven)
     await declare(config, catalog, structlog.get_logger("daemon"))
     return Core(store, catalog, metrics, outbox, engine, running)
 

@@ -21,6 +21,7 @@ from gateway.asl import stimuli
 from gateway.asl.advance import advance
 from gateway.asl.codec import decode, document_numbers
 from gateway.asl.execution import Execution
+from gateway.asl.flow import MAX_EVENTS
 from gateway.asl.frame import Identity, Timer
 from gateway.asl.records import Record
 from gateway.asl.states.state import StateMachine
@@ -35,11 +36,13 @@ from gateway.engine.units import (
     end_change,
     history_changes,
 )
+from gateway.errors import ApiError
 from gateway.store.protocol import (
     Change,
     DeleteTimer,
     ExecutionRow,
     Insert,
+    RedriveExecution,
     Store,
     StoreClosed,
     StoreFull,
@@ -122,6 +125,43 @@ class Door:
         except Exception:
             said = "a bug: the execution cannot go on"
             self._log.exception(said, execution=execution, stimulus=stimulus)
+
+    async def redrive(self, number: int, check: Callable[[ExecutionRow], None]) -> ExecutionRow:
+        """Let an execution that has ended go on; its row, durable. ``check`` sees the row as it is
+        then, and raises where it may not. Raises ApiError ExecutionNotRedrivable, StoreFull."""
+        entry = self._entries.setdefault(number, _Entry())
+        entry.users += 1
+        try:
+            async with entry.lock:
+                return await self._redrive(number, check)
+        finally:
+            entry.users -= 1
+            if not entry.users:
+                self._entries.pop(number, None)
+
+    async def _redrive(self, number: int, check: Callable[[ExecutionRow], None]) -> ExecutionRow:
+        row = await self._store.execution_by_id(number)
+        if row is None:
+            raise ApiError("ExecutionDoesNotExist", "Execution Does Not Exist")
+        check(row)
+        folded, size = await self._fold(row)
+        if folded.event_id >= MAX_EVENTS - 1:
+            raise ApiError(
+                "ExecutionNotRedrivable",
+                "Execution Not Redrivable: 'Execution history event limit exceeded'",
+            )
+        folded.touched.clear()
+        at = self._now()
+        nothing = {"stop_at": None, "output": None, "error": None, "cause": None}
+        again = {"status": "RUNNING", "redrives": row.redrives + 1, "redriven_at": at}
+        row = ExecutionRow(**{**row._asdict(), **nothing, **again})
+        machine = await self._catalog.compiled(row.revision)
+        hot = Hot(row, machine, folded, bytes=size)
+        changes: list[Change] = [RedriveExecution(number, at), *self._announce(row)]
+        self.step(hot, stimuli.Redrive(row.redrives), changes)
+        await self.commit([hot], changes)
+        self.admit(hot)
+        return row
 
     def admit(self, hot: Hot) -> None:
         """Take an execution that was started or advanced into the cache, if it is worth it."""

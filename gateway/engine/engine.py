@@ -30,6 +30,7 @@ from gateway.engine.histories import Histories
 from gateway.engine.map_runs import MapRuns, end_of_child, is_child
 from gateway.engine.metrics import Metrics
 from gateway.engine.outbox import Outbox
+from gateway.engine.redrive import Redrives
 from gateway.engine.starts import StartRequest, StartResult, Starts
 from gateway.engine.timers import Timers
 from gateway.engine.tokens import Token, new_token, read_token
@@ -72,6 +73,8 @@ class Engine:
         self.now = now
         self.on_end: list[Callable[[ExecutionRow], None]] = []
         """Called with the row of each execution that has ended, after the end is durable."""
+        self.on_redrive: list[Callable[[ExecutionRow], None]] = []
+        """Called with the row of each execution that runs again."""
         self._outbox = outbox
         self._metrics = metrics
         self._queues = ActivityQueues()
@@ -81,6 +84,7 @@ class Engine:
         self.histories = Histories(store, self._door.born)
         self._starts = Starts(store, catalog, self._door, now, announce=self._announce)
         self.map_runs = MapRuns(store, self._door, self._starts, S3(catalog.arns.region))
+        self._redrives = Redrives(self._door, now)
         self._timers = Timers(store, now, self._fire)
         self.express = Express(store, catalog, now, announce=self._announce, committed=self._told)
         self._own, self._own_stimuli = trio.open_memory_channel[tuple[int, Stimulus]](2**20)
@@ -165,6 +169,19 @@ class Engine:
         """StartSyncExecution: the row with which it ended."""
         self._metrics.started(None)
         return await self.express.start_sync(wanted)
+
+    async def redrive_execution(self, arn: str, token: str | None) -> int:
+        """RedriveExecution: when it was redriven.
+
+        Raises ApiError ExecutionDoesNotExist, ExecutionNotRedrivable.
+        """
+        row = await self.execution(arn)
+        running, again = await self._redrives.redrive(row, token)
+        if again:
+            for hear in self.on_redrive:
+                hear(running)
+        assert running.redriven_at is not None, "it has just been redriven"
+        return running.redriven_at
 
     async def stop_execution(self, arn: str, error: str | None, cause: str | None) -> int:
         """StopExecution: when it was stopped; for one that had ended, when it ended.

@@ -14,6 +14,11 @@ from gateway.store.protocol import Status
 
 _COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _API = "api"
+_REFUSED = (
+    "stategate_api_requests_refused",
+    "Requests to the API that were refused, by what was missing: signature, permission.",
+    ["reason"],
+)
 
 
 class Metrics:
@@ -33,6 +38,7 @@ class Metrics:
             ["status"],
             registry=self.registry,
         )
+        self._refused = Counter(*_REFUSED, registry=self.registry)
         self._filtered = Counter(
             "stategate_messages_filtered",
             "Messages that a trigger's filter rejected.",
@@ -75,6 +81,10 @@ class Metrics:
     def ended(self, status: Status) -> None:
         """An execution has ended."""
         self._ended_as[status].inc()
+
+    def refused(self, reason: str) -> None:
+        """A request to the API came without a valid signature, or without the permission."""
+        self._refused.labels(reason).inc()
 
     def filtered(self, trigger: str, count: int = 1) -> None:
         """The filter rejected messages."""

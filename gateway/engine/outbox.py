@@ -25,7 +25,6 @@ __all__ = ["Outbox", "SinkRoute"]
 
 _IDS = UUID("6f1c8f0e-2a55-4c0b-9a57-0d6a1c5e2b11")
 """Namespace of the notifications' ids; never to be changed."""
-_REDRIVES = 0
 
 
 class Outbox:
@@ -112,14 +111,14 @@ class Outbox:
 
 
 def _notification(row: ExecutionRow, sink: str) -> NotificationRow:
-    at = row.start_at if row.stop_at is None else row.stop_at
+    at = row.stop_at or row.redriven_at or row.start_at
     # start_at is part of it, because a name may be used again when its execution is no longer kept.
-    identity = str(uuid5(_IDS, f"{row.arn}|{row.start_at}|{_REDRIVES}|{row.status}|{sink}"))
+    identity = str(uuid5(_IDS, f"{row.arn}|{row.start_at}|{row.redrives}|{row.status}|{sink}"))
     return NotificationRow(
         id=identity,
         sink=sink,
         execution=row.id,
-        sequence=2 * _REDRIVES + (row.status != "RUNNING"),
+        sequence=2 * row.redrives + (row.status != "RUNNING"),
         body=orjson.dumps(status_change_event(row, identity)).decode(),
         created_at=at,
         due=at,

@@ -23,7 +23,7 @@ def status_change_event(row: ExecutionRow, event_id: str) -> dict[str, Json]:
     the member is null and its details say ``included: false``.
     """
     _, _, _, region, account, *_ = row.arn.split(":")
-    at = row.start_at if row.stop_at is None else row.stop_at
+    at = row.stop_at or row.redriven_at or row.start_at
     return {
         "version": "0",
         "id": event_id,

@@ -40,6 +40,11 @@ class Running:
         if row.trigger is not None:
             self.end(row.trigger)
 
+    def redriven(self, row: ExecutionRow) -> None:
+        """For ``Engine.on_redrive``."""
+        if row.trigger is not None:
+            self.begin(row.trigger, 1)
+
     async def below(self, trigger: str, limit: int) -> None:
         """Wait until fewer than ``limit`` of the trigger's executions run."""
         while self._counts[trigger] >= limit:

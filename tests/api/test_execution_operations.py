@@ -165,3 +165,27 @@ async def test_the_machine_of_an_execution_is_the_one_it_began_with(api):
     described = await api.call("describe_state_machine_for_execution", **execution)
     assert (described["definition"], described["name"]) == (WAIT, "w")
     assert "revisionId" not in described
+
+
+async def test_an_execution_is_redriven(api):
+    """It runs again, says so, and lists tell it from the others."""
+    wait = json.dumps(
+        {"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 60, "End": True}}}
+    )
+    arn = await api.machine("w", wait)
+    started = await api.call("start_execution", stateMachineArn=arn, name="e")
+    await api.call("start_execution", stateMachineArn=arn, name="other")
+    execution = started["executionArn"]
+    with pytest.raises(ClientError, match=r"ExecutionNotRedrivable.*RUNNING"):
+        await api.call("redrive_execution", executionArn=execution)
+    await api.call("stop_execution", executionArn=execution)
+    described = await api.call("describe_execution", executionArn=execution)
+    assert (described["redriveStatus"], described["redriveCount"]) == ("REDRIVABLE", 0)
+    redriven = await api.call("redrive_execution", executionArn=execution)
+    described = await api.call("describe_execution", executionArn=execution)
+    assert described["status"] == "RUNNING"
+    assert described["redriveDate"] == redriven["redriveDate"]
+    assert (described["redriveStatus"], described["redriveCount"]) == ("NOT_REDRIVABLE", 1)
+    for which, name in (("REDRIVEN", "e"), ("NOT_REDRIVEN", "other")):
+        listed = await api.call("list_executions", stateMachineArn=arn, redriveFilter=which)
+        assert [row["name"] for row in listed["executions"]] == [name]

@@ -135,7 +135,6 @@ async def test_a_resource_has_no_more_than_fifty_tags(api):
 
 async def test_operations_that_are_not_served_say_so(api):
     """An operation of the model that Stategate does not have is no UnknownOperation, and no bug."""
-    arn = "arn:aws:states:us-east-1:123456789012:execution:m:e"
-    with pytest.raises(ClientError, match="does not serve RedriveExecution") as refused:
-        await api.call("redrive_execution", executionArn=arn)
+    with pytest.raises(ClientError, match="does not serve TestState") as refused:
+        await api.call("test_state", definition=PASS)
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501

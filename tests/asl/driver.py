@@ -58,6 +58,10 @@ class Driver:
     def run(self, answer: Answer | None = None) -> Execution:
         """Start and go on to the end: hand out and answer tasks, else let the next timer fire."""
         self.give(stimuli.Start())
+        return self.go_on(answer)
+
+    def go_on(self, answer: Answer | None = None) -> Execution:
+        """On to the end."""
         while self.execution.status == "RUNNING":
             self.give(self.next_stimulus(answer))
         return self.execution

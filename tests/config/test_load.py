@@ -141,7 +141,7 @@ CASES = {
     ),
     "nothing near": (
         "api:\n  zzz: 1\n",
-        "c.yaml:2: api.zzz: unknown key; there are insecure, list",
+        "c.yaml:2: api.zzz: unknown key; there are credentials, insecure, list",
     ),
     "missing": ("sinks:\n  s:\n    when: [FAILED]\n", "c.yaml:2: sinks.s.to: is missing"),
     "too large": (

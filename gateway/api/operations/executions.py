@@ -47,6 +47,7 @@ class Executions:
             "StartSyncExecution": self.start_sync,
             "DescribeExecution": self.describe,
             "StopExecution": self.stop,
+            "RedriveExecution": self.redrive,
             "ListExecutions": self.list,
             "GetExecutionHistory": self.history,
             "DescribeStateMachineForExecution": self.describe_machine,
@@ -103,6 +104,16 @@ class Executions:
         row = await self._execution(request)
         error, cause = request.get("error"), request.get("cause")
         return {"stopDate": await self._engine.stop_execution(row.arn, error, cause)}
+
+    async def redrive(self, request: Request) -> Response:
+        """RedriveExecution."""
+        row = await self._execution(request)
+        machine = self._catalog.machine(row.machine_arn)
+        if machine is not None and machine.status == "DELETING":
+            reason = "State machine is in DELETING status"
+            raise ApiError("ExecutionNotRedrivable", f"Execution Not Redrivable: '{reason}'")
+        token = request.get("clientToken")
+        return {"redriveDate": await self._engine.redrive_execution(row.arn, token)}
 
     async def list(self, request: Request) -> Response:
         """ListExecutions of one state machine, newest first."""
