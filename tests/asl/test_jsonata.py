@@ -144,6 +144,7 @@ def test_a_function_does_what_jsonata_or_aws_says(name):
         ("($f := function($n) { $n = 0 ? 0 : 1 + $f($n - 1) }; $f(100))", 100),
         ("λ($n)<n:n>{ $n }(3)", 3),
         ("missing ? 1 : 2", 2),
+        ("missing#$i.a{'k': 1}", {"k": 1}),
     ],
 )
 def test_an_expression_has_its_value(text, expected):
