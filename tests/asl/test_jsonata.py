@@ -297,6 +297,25 @@ def test_the_variables_of_an_expression_are_those_from_outside(text, names):
     assert compile_jsonata(text).variables == names
 
 
+@pytest.mark.parametrize(
+    ("text", "members"),
+    [
+        ("$states.input.a & $states.context.State.Name", {"input", "context"}),
+        ("1", set()),
+        ("$states", None),
+        ("$keys($states)", None),
+        ("$states[0].input", None),
+        ("$states.*", None),
+        ("$states.input.($states)", None),
+        ("$states.(input)", None),
+        ("$states.input.%.context", None),
+    ],
+)
+def test_an_expression_knows_which_members_of_states_it_reads(text, members):
+    """What is costly to make is made for those only that may look at it."""
+    assert compile_jsonata(text).states == members
+
+
 _documents = st.recursive(
     st.none() | st.integers(-3, 3) | st.text("ab", max_size=2),
     lambda inner: (

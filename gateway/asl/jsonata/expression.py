@@ -41,6 +41,8 @@ class JsonataExpression:
         self.text = text
         self.variables = frozenset(compiler.free)
         """Names, without ``$``, that it takes from outside: ``states`` and the workflow's."""
+        self.states = None if compiler.told is None else frozenset(compiler.told)
+        """The members of ``$states`` that it reads; None: it may read any of them."""
         self._node = node
         self._cost = compiler.cost
         self._height = compiler.height
