@@ -7,10 +7,11 @@ import tempfile
 from pathlib import Path
 
 from tests.benchmarks import core, history, intake, latency, maps, parked, served
+from tests.benchmarks.language import language
 from tests.benchmarks.report import show
 
 MEASURES = {
-    "language": lambda _: core.language(),
+    "language": lambda _: language(),
     "durable": core.durable,
     "chain": served.chain,
     "kafka": intake.kafka,

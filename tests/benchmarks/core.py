@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import sys
 import time
@@ -12,12 +11,6 @@ from pathlib import Path
 import orjson
 import trio
 
-from gateway.asl import stimuli
-from gateway.asl.advance import advance
-from gateway.asl.codec import encode
-from gateway.asl.definition import parse_definition
-from gateway.asl.execution import Execution
-from gateway.asl.frame import Identity
 from gateway.daemon.main import SWITCH_SECONDS
 from gateway.engine.catalog import Catalog
 from gateway.engine.engine import Engine
@@ -37,23 +30,6 @@ BATCH = 200
 def clock() -> int:
     """Milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
-
-
-def language(rounds: int = 3000) -> list[Line]:
-    """``advance`` and ``encode`` for the chain of Pass, no store."""
-    lines = []
-    for size in (200, 7000):
-        text = orjson.dumps({"text": "x" * size}).decode()
-        chain = parse_definition(orjson.dumps(PASS_CHAIN).decode())
-        began = time.perf_counter()
-        for _ in range(rounds):
-            identity = Identity("arn", "n", "arn:aws:states:::m", "role", 0, text)
-            execution = Execution(identity, orjson.loads(text))
-            step = advance(chain, execution, stimuli.Start(), 0, os.urandom(16))
-            encode(step.records, 0, step.dumps)
-        each = (time.perf_counter() - began) / rounds / TRANSITIONS
-        lines.append(Line(f"a Pass transition, {size} B", "language alone", each * 1e6, "µs"))
-    return lines
 
 
 def floor(folder: Path, executions: int) -> float:

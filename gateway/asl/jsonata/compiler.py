@@ -27,6 +27,7 @@ from gateway.asl.jsonata.table import FUNCTIONS
 from gateway.asl.jsonata.values import UNDEFINED, Constructed, Sequence, Value, is_true
 from gateway.asl.jsonata.wildcards import Transform, descendants, wildcard
 
+STATES: Final = "states"
 MOST_NESTED: Final = 200
 """Expressions inside expressions, as written."""
 
@@ -40,6 +41,8 @@ class Compiler:
     def __init__(self) -> None:
         self.free: set[str] = set()
         """Variables that the expression takes from outside."""
+        self.told: set[str] | None = set()
+        """Members of ``$states`` that it reads; None: it may read any of them."""
         self.cost = 0
         """Nodes compiled so far."""
         self.height = 0
@@ -47,6 +50,7 @@ class Compiler:
         self._depth = 0
         self._bound: list[set[str]] = [set()]
         self._tail = False
+        self._member_of: Tree = None
         self._kinds: dict[str, Callable[[Tree], Node]] = {
             "path": self._path,
             "name": self._name,
@@ -123,6 +127,10 @@ class Compiler:
         return compile_grouping(pairs, self.cost - before, group.position)
 
     def _path(self, tree: Tree) -> Node:
+        if _is_member_of_states(tree):
+            self._member_of = tree.steps[0]
+            if self.told is not None:
+                self.told.add(str(tree.steps[1].value))
         steps = tuple(self._step(step, first=step is tree.steps[0]) for step in tree.steps)
         names = self.members(tree)
         path = Path(
@@ -169,6 +177,8 @@ class Compiler:
 
     def _variable(self, tree: Tree) -> Node:
         name = tree.value
+        if name == STATES and tree is not self._member_of:
+            self.told = None
         if name == "":
             return _context
         if name in FUNCTIONS:
@@ -340,6 +350,19 @@ def _array(parts: list[tuple[Node, bool]], make: type[list[Any]]) -> Node:
         return made
 
     return evaluate
+
+
+def _is_member_of_states(path: Tree) -> bool:
+    """``$states.name``, whatever follows."""
+    first, *rest = path.steps
+    return (
+        first.type == "variable"
+        and first.value == STATES
+        and not _is_more_than_its_type(first)
+        and bool(rest)
+        and rest[0].type == "name"
+        and not rest[0].tuple
+    )
 
 
 def _is_more_than_its_type(step: Tree) -> bool:

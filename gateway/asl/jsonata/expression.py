@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import regex
@@ -18,6 +18,9 @@ from gateway.asl.jsonata.patterns import Pattern
 from gateway.asl.jsonata.run import Frame, Run
 from gateway.asl.jsonata.values import UNDEFINED, plain
 from gateway.asl.scope import Json
+
+FRAMES: Final = 10_000
+"""Python's frames during an evaluation, enough for ``MOST_DEEP`` nodes wherever it is called."""
 
 
 def compile_jsonata(text: str) -> JsonataExpression:
@@ -38,6 +41,8 @@ class JsonataExpression:
         self.text = text
         self.variables = frozenset(compiler.free)
         """Names, without ``$``, that it takes from outside: ``states`` and the workflow's."""
+        self.states = None if compiler.told is None else frozenset(compiler.told)
+        """The members of ``$states`` that it reads; None: it may read any of them."""
         self._node = node
         self._cost = compiler.cost
         self._height = compiler.height
@@ -50,6 +55,8 @@ class JsonataExpression:
         the bounds of ``run``.
         """
         run = Run(random, at)
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, FRAMES))
         try:
             run.spend(self._cost)
             run.enter(self._height)
@@ -59,6 +66,8 @@ class JsonataExpression:
             _only_json(value)
         except RecursionError:
             raise failure("D1011") from None
+        finally:
+            sys.setrecursionlimit(limit)
         return value
 
 
@@ -78,7 +87,7 @@ def _parse(text: str) -> Any:
     from jsonata.jexception import JException
     from jsonata.parser import Parser
 
-    # The library raises it for the whole process, when it is imported.
+    # The library raises it for the whole process when it is imported.
     sys.setrecursionlimit(limit)
     try:
         return Parser().parse(text, _pattern)

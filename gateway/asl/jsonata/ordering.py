@@ -57,7 +57,7 @@ def compile_grouping(pairs: list[tuple[Node, Node]], cost: int, position: int) -
     """``{key: value}``: for each key an evaluation of the value over all that has the key."""
 
     def evaluate(value: Value, frame: Frame) -> Value:
-        tuples = isinstance(value, Sequence) and value.tuples
+        tuples = isinstance(value, Sequence) and value.tuples and bool(value)
         values = value if isinstance(value, list) else [value]
         groups: dict[str, tuple[int, list[Any]]] = {}
         frame.run.spend(cost * len(values))

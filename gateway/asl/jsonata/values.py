@@ -86,20 +86,20 @@ def is_true(value: Value) -> bool:
     return bool(value)
 
 
-_SYMBOLS: Final = (
-    (bool, "b"),
-    (str, "s"),
-    (int | float, "n"),
-    (list, "a"),
-    (dict, "o"),
-    (Function, "f"),
-    (type(None), "l"),
-)
+_SYMBOLS: Final[dict[type, str]] = {
+    bool: "b",
+    str: "s",
+    int: "n",
+    float: "n",
+    dict: "o",
+    list: "a",
+    Sequence: "a",
+    Constructed: "a",
+    type(None): "l",
+    _Undefined: "m",
+}
 
 
 def symbol(value: Value) -> str:
     """The letter of a value's type in a signature; ``m`` for one that is missing."""
-    for kind, letter in _SYMBOLS:
-        if isinstance(value, kind):
-            return letter
-    return "m"
+    return _SYMBOLS.get(value.__class__, "f")

@@ -37,7 +37,9 @@ class Field:
 
     def __call__(self, scope: Scope) -> Json:
         """Its value. Raises StateError States.QueryEvaluationError."""
-        states = {"input": scope.data, "context": scope.context, **scope.told}
+        states = {"input": scope.data, **scope.told}
+        if self.expression.states is None or "context" in self.expression.states:
+            states["context"] = scope.context
         names = {**scope.variables, "states": states}
         try:
             return self.expression.evaluate(names, random=lambda: scope.random, at=scope.at)

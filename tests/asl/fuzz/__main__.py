@@ -1,0 +1,210 @@
+"""Broken expressions and definitions by the thousand: ``python -m tests.asl.fuzz --seconds 60``.
+
+Pieces of valid texts are cut, doubled and joined; whatever comes of it must be compiled or refused,
+and evaluated or failed, by the errors of the language alone. Prints what was not, with its seed.
+"""
+
+import argparse
+import json
+import re
+import sys
+import time
+import traceback
+from collections import Counter
+from random import Random
+
+from gateway.asl.errors import DefinitionError, ExpressionError, StateError
+from gateway.asl.expression import compile_expression
+from gateway.asl.jsonata import JsonataError, compile_jsonata
+from gateway.asl.jsonata.table import FUNCTIONS
+from gateway.asl.scope import Scope
+
+JSONATA = [
+    *(f"${name}(e,e)" for name in FUNCTIONS),
+    *(f"${name}(e)" for name in FUNCTIONS),
+    *(f"e ~> ${name}" for name in FUNCTIONS),
+    *(f"${name}(e,e,e)" for name in FUNCTIONS),
+    "$states.input",
+    "$states.input.a",
+    "$x",
+    "a",
+    "e.e",
+    "e[e]",
+    "(e)",
+    "[e,e]",
+    "{e:e}",
+    "e{e:e}",
+    "e[]",
+    "'a'",
+    "'1,2'",
+    "''",
+    "1",
+    "0",
+    "-1",
+    "1e300",
+    "2.5",
+    "null",
+    "true",
+    "[]",
+    "{}",
+    "undefined",
+    "'[Y]-[M]'",
+    "'#,##0.0'",
+    "'+0100'",
+    "'2020-01-01'",
+    "1e20",
+    "-1e9",
+    "'9999999999999'",
+    "'w'",
+    "'I'",
+    "'SHA-1'",
+    "-e",
+    "e + e",
+    "e * e",
+    "e / e",
+    "e % e",
+    "e & e",
+    "e = e",
+    "e < e",
+    "e and e",
+    "e in e",
+    "[e..e]",
+    "e ~> e",
+    "($y := e; e)",
+    "$y",
+    "e ? e : e",
+    "e ?? e",
+    "e ?: e",
+    "function($y){e}",
+    "function($y,$z){e}(e,e)",
+    "λ($y)<n:n>{e}",
+    "e^(e,>e)",
+    "e@$y.e",
+    "e#$y.e",
+    "e.%",
+    "**",
+    "*",
+    "|e|e,e|",
+    "/a+/i",
+    "/(a|b)*/",
+    "$",
+    "$$",
+    "$sum(?, e)(e)",
+    "($f := function($y){$f(e)}; $f(e))",
+]
+JSONPATH = [
+    "$",
+    "$$",
+    "$v",
+    ".a",
+    "..",
+    "*",
+    "[0]",
+    "[-1]",
+    "[1:2]",
+    "[*]",
+    "['a']",
+    "['a','b']",
+    "[?(@.a>1)]",
+    "[?(@.a=~/a.*/i)]",
+    "[?(!@.a)]",
+    "&&",
+    "||",
+    ".length()",
+    ".min()",
+    "@",
+    "(",
+    ")",
+    "[",
+    "]",
+    "'",
+    "\\",
+    "States.Format('{}',",
+    "States.Array(",
+    "States.JsonToString(",
+    "$.a",
+    "1",
+    ",",
+    "null",
+    " ",
+    "States.UUID()",
+]
+DOCUMENT = {"a": [1, {"a": "aab", "b": None}, [2, 3]], "b": {"a": 1.5}}
+OURS = (ExpressionError, DefinitionError, JsonataError, StateError)
+
+
+def text(dice, pieces):
+    """Some pieces in a row, now and then with a character too many or too few."""
+    made = "".join(dice.choice(pieces) for _ in range(dice.randint(1, 9)))
+    if made and dice.random() < 0.3:
+        at = dice.randrange(len(made))
+        made = (
+            made[:at] + dice.choice(["", "\\", "'", "\ud800", "\0", "[", "9" * 25]) + made[at + 1 :]
+        )
+    return made
+
+
+def expression(dice, depth=0):
+    """One of the forms, each ``e`` in it an expression in turn."""
+    form = dice.choice(JSONATA)
+    parts = re.split(r"(?<![a-zA-Z0-9$])e(?![a-zA-Z0-9'])", form)
+    made = parts[0]
+    for part in parts[1:]:
+        made += (
+            expression(dice, depth + 1) if depth < 4 else dice.choice(["1", "'a'", "$x"])
+        ) + part
+    return made
+
+
+def try_jsonata(dice):
+    """An expression of JSONata; every value is one that can be written down."""
+    made = expression(dice)
+    if dice.random() < 0.2:
+        at = dice.randrange(len(made))
+        made = (
+            made[:at] + dice.choice(["", "\\", "'", "\ud800", "\0", "[", "9" * 25]) + made[at + 1 :]
+        )
+    yield made
+    value = compile_jsonata(made).evaluate(
+        {"states": {"input": DOCUMENT}, "x": [1, 2]}, random=lambda: Random(1), at=0
+    )
+    json.dumps(value)
+
+
+def try_jsonpath(dice):
+    """A path or an intrinsic call."""
+    made = text(dice, JSONPATH)
+    yield made
+    compile_expression(made, field="x.$")(Scope(DOCUMENT, dict, lambda: Random(1)))
+
+
+def main():
+    """Until the time is over."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    found, tried, seed = Counter(), Counter(), arguments.seed
+    end = time.monotonic() + arguments.seconds
+    while time.monotonic() < end:
+        seed += 1
+        dice = Random(seed)
+        attempt = dice.choice([try_jsonata, try_jsonpath])
+        made = ""
+        try:
+            made = next(steps := attempt(dice))
+            next(steps, None)
+            tried[attempt.__name__, "valid"] += 1
+        except OURS as error:
+            tried[attempt.__name__, type(error).__name__] += 1
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            key = f"{type(error).__name__} {place.filename.rpartition('/')[2]}:{place.lineno}"
+            if not found[key]:
+                sys.stdout.write(f"seed {seed}: {made!r}: {key}: {error}\n")
+            found[key] += 1
+    sys.stdout.write(f"{dict(tried)} {dict(found)}\n")
+
+
+if __name__ == "__main__":
+    main()
