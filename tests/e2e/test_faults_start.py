@@ -33,7 +33,7 @@ WRONG = {
         STORE + "machines:\n  a: { definition: comma.json }\n  b: { definition: nowhere.json }\n",
         ["comma.json:3: no valid JSON: Expecting property name enclosed in double quotes",
          "nowhere.json:3: /States/A/Next: Missing 'Next' target: Nowhere "
-         "(MISSING_TRANSITION_TARGET)"],
+         "(MISSING_TRANSITION_TARGET); there are A"],
     ),
     "a missing file": (
         STORE + "machines:\n  a: { definition: absent.json }\n",
