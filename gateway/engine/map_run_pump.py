@@ -33,6 +33,7 @@ CHILDREN_AT_ONCE: Final = 100
 MAX_CONCURRENCY: Final = 10_000
 """AWS runs at most this many children of a map run at a time."""
 FULL_RETRY_SECONDS: Final = 5.0
+CONFLICT_RETRY_SECONDS: Final = 1.0
 _FAILURES: Final = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
 _TOO_LARGE: Final = (
     "The state/task '{}' returned a result with a size exceeding the maximum number of bytes "
@@ -99,6 +100,10 @@ class MapRunPump:
                 # The run has ended meanwhile, or a child of this item is there already.
                 self._ended_early = {}
                 self._running.clear()
+                if not self._over:
+                    # The end of a run is told at once; whatever else it is must not spin.
+                    with trio.move_on_after(CONFLICT_RETRY_SECONDS):
+                        await self._changed.wait()
             except StoreClosed:
                 raise
             except Exception as error:
