@@ -15,6 +15,7 @@ from gateway.asl.execution import Execution
 from gateway.asl.flow import HistoryFull, Run
 from gateway.asl.frame import Frame, Task, Timer
 from gateway.asl.records import Record
+from gateway.asl.resources import name_in_errors
 from gateway.asl.scope import Json
 from gateway.asl.states import distributed
 from gateway.asl.states.state import StateMachine
@@ -192,14 +193,29 @@ def _answer(run: Run, task: Task, stimulus: s.HandOut | s.Return | s.Succeed | s
         case s.Return(number, token_hash):
             if task.token_hash == token_hash:
                 run.emit(r.TaskReturned(frame.id, number))
-        case s.Succeed(token_hash=token_hash) | s.Fail(token_hash=token_hash) if (
-            token_hash is not None and token_hash != task.token_hash
-        ):
-            pass
+        case s.Succeed(token_hash=token_hash) | s.Fail(token_hash=token_hash):
+            if token_hash is None or token_hash == task.token_hash:
+                _ended(run, frame, task, stimulus)
+
+
+def _ended(run: Run, frame: Frame, task: Task, stimulus: s.Succeed | s.Fail) -> None:
+    match stimulus:
         case s.Succeed(number, output):
+            what = f"state/task '{name_in_errors(task.resource)}' returned a result"
+            try:
+                run.checked(output, what)
+            except StateError as error:
+                # AWS: States.ALL does catch this one, unlike the same error of a state's output.
+                caught = StateError(error.error, error.cause, also="States.ALL")
+                _task_failed(run, frame, number, caught)
+                return
             run.emit(r.TaskSucceeded(frame.id, number, output))
             state = run.state(frame)
             _guarded(run, frame, lambda run, frame: flow.leave(run, frame, state, output))
-        case s.Fail(number, error, cause):
-            run.emit(r.TaskFailed(frame.id, number, error, cause))
-            flow.fail(run, frame, StateError(error, cause))
+        case s.Fail(number, error_name, cause):
+            _task_failed(run, frame, number, StateError(error_name, cause))
+
+
+def _task_failed(run: Run, frame: Frame, number: int, error: StateError) -> None:
+    run.emit(r.TaskFailed(frame.id, number, error.error, error.cause))
+    flow.fail(run, frame, error)

@@ -22,7 +22,7 @@ class StateError(Exception):
         self.error = error
         self.cause = cause
         self.also = also
-        """A narrower name under which Retry and Catch may ask for it, too."""
+        """Another name under which Retry and Catch may ask for it, too."""
         self.located = located
         """AWS puts "An error occurred while executing the state '<name>' (entered at the event id
         #<n>). " before the cause; ``advance`` does so where this is set."""

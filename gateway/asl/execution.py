@@ -16,6 +16,7 @@ from gateway.asl import records as r
 from gateway.asl.frame import Frame, Join, MapRun, Task, Timer
 from gateway.asl.frames import Frames, Status
 from gateway.asl.records import INTERNAL, SAME, Record
+from gateway.asl.resources import ACTIVITY, family
 
 _FINAL: Final[dict[type[Record], Status]] = {
     r.ExecutionSucceeded: "SUCCEEDED",
@@ -119,10 +120,11 @@ class Execution(Frames):
         assert task is not None, "a task that starts is open"
         frame.handed_out = record.number
         self._put(task._replace(started_at=at, worker=record.worker, token_hash=record.token_hash))
-        for kind, seconds in (
-            ("timeout", task.timeout_seconds),
-            ("heartbeat", task.heartbeat_seconds),
-        ):
+        limits = {"timeout": task.timeout_seconds}
+        if family(task.resource) == ACTIVITY:
+            # Nobody else can send heartbeats.
+            limits["heartbeat"] = task.heartbeat_seconds
+        for kind, seconds in limits.items():
             if seconds is not None:
                 self._put(Timer(record.number, kind, at + seconds * 1000, seconds * 1000))
 

@@ -239,8 +239,10 @@ def _catch(run: Run, frame: Frame, state: State, error: StateError) -> bool:
     for catcher in state.catch:
         if not matches(catcher.errors, error):
             continue
-        told = {"Error": error.error, "Cause": error.cause}
-        output = {name: text for name, text in told.items() if text is not None}
+        output = {"Error": error.error, "Cause": error.cause}
+        if error.error in NOT_TASK_FAILED and error.cause is None:
+            # Only here AWS shows a cause of what has timed out.
+            output["Cause"] = ""
         try:
             outcome = catcher.exit.outcome(run, frame, output)
             _fail_join(run, frame, error)

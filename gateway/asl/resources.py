@@ -22,6 +22,12 @@ def family(resource: str) -> str:
     return LAMBDA if _LAMBDA.fullmatch(resource) else TASK
 
 
+def name_in_errors(resource: str) -> str:
+    """How AWS names the task where its result is too large: by its service, or the whole
+    Resource."""
+    return parts(resource)[0] if family(resource) == TASK else resource
+
+
 def parts(resource: str) -> tuple[str, str]:
     """Service and action of an integration: ``arn:aws:states:::sqs:sendMessage`` -> sqs,
     sendMessage."""

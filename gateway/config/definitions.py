@@ -18,6 +18,7 @@ from gateway.config.settings import MachineSettings
 from gateway.config.wording import suggestion
 from gateway.engine.arns import Arns
 from gateway.errors import Problem
+from gateway.tasks.integrations import is_called
 
 Json: TypeAlias = Any
 
@@ -61,9 +62,9 @@ def unanswered_tasks(
     """Warnings for tasks that nothing in this configuration, or in this version, answers."""
     known = {arns.activity(name) for name in declared}
     for pointer, resource in _resources(json.loads(text), ""):
-        if family(resource) != ACTIVITY:
+        if family(resource) != ACTIVITY and not is_called(resource):
             said = f"this version of Stategate has no integration for {resource}: the task fails"
-        elif resource not in known:
+        elif family(resource) == ACTIVITY and resource not in known:
             said = f"{resource} is none of this file's activities, so no worker may ever take it"
         else:
             continue

@@ -25,6 +25,7 @@ from gateway.daemon.signals import Stop, obey_signals
 from gateway.daemon.state import Parts, State
 from gateway.daemon.stopping import STUCK_SECONDS, limit_drain
 from gateway.daemon.system import Core, Edge, build_core
+from gateway.daemon.tools import open_tools
 from gateway.engine.metrics import Metrics
 from gateway.sinks.first_post import open_on_first_use
 from gateway.store.protocol import Store
@@ -101,12 +102,18 @@ class Daemon:
             self._notify.status(self._state.summary())
 
     async def _run_pumps(self, store: Store, listener: socket.socket) -> None:
-        async with open_on_first_use() as http, trio.open_nursery() as nursery:
-            core = await build_core(self._state.config, store, self._metrics, http)
+        config = self._state.config
+        async with (
+            open_on_first_use() as http,
+            open_tools(config.settings.region) as tools,
+            trio.open_nursery() as nursery,
+        ):
+            core = await build_core(config, store, self._metrics, http, tools)
             await nursery.start(core.engine.run)
             pumps = Services("pump", nursery, self._log)
             await pumps.configure({"retention": self._retention(core)})
             await self._run_api(core, pumps, listener)
+            await core.engine.drain()
             nursery.cancel_scope.cancel()
 
     async def _run_api(self, core: Core, pumps: Services, listener: socket.socket) -> None:

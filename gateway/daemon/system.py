@@ -25,6 +25,8 @@ from gateway.engine.metrics import Metrics
 from gateway.engine.outbox import Outbox
 from gateway.sinks.protocol import Poster
 from gateway.store.protocol import Store
+from gateway.tasks.integrations import runners
+from gateway.tasks.protocol import Tools
 from gateway.triggers.running import Running
 
 
@@ -40,14 +42,16 @@ class Core:
     running: Running
 
 
-async def build_core(config: Config, store: Store, metrics: Metrics, http: Poster) -> Core:
+async def build_core(
+    config: Config, store: Store, metrics: Metrics, http: Poster, tools: Tools
+) -> Core:
     """The core, with the machines, activities and sinks of the configuration."""
     settings = config.settings
     catalog = Catalog(store, now, region=settings.region, account=settings.account)
     await catalog.load()
     outbox = Outbox(store, outlet_maker(http, now, settings.region), now, metrics)
     outbox.configure(sink_routes(config))
-    engine = Engine(store, catalog, outbox, now, metrics)
+    engine = Engine(store, catalog, outbox, now, metrics, runners(tools))
     running = Running((await store.stats()).running_by_trigger)
     engine.on_end.append(running.ended)
     engine.on_redrive.append(running.redriven)

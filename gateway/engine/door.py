@@ -115,16 +115,17 @@ class Door:
         assert delivery.taken is not None, "whoever advanced the bundle answered for it"
         return delivery.taken
 
-    async def handle_for_pump(self, execution: int, stimulus: Stimulus) -> None:
+    async def handle_for_pump(self, execution: int, stimulus: Stimulus) -> bool:
         """``handle``, where a bug of this one execution must not keep the caller from the others:
         it is logged. Raises StoreFull and StoreClosed."""
         try:
-            await self.handle(execution, stimulus)
+            return await self.handle(execution, stimulus)
         except (StoreFull, StoreClosed):
             raise
         except Exception:
             said = "a bug: the execution cannot go on"
             self._log.exception(said, execution=execution, stimulus=stimulus)
+            return False
 
     async def redrive(self, number: int, check: Callable[[ExecutionRow], None]) -> ExecutionRow:
         """Let an execution that has ended go on; its row, durable. ``check`` sees the row as it is

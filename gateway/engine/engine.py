@@ -7,7 +7,7 @@ durable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -18,11 +18,11 @@ import trio
 from gateway.asl import stimuli
 from gateway.asl.documents import read_document
 from gateway.asl.execution import Execution
-from gateway.asl.resources import ACTIVITY, family
 from gateway.asl.stimuli import Stimulus
 from gateway.engine.activities import ActivityQueues, ActivityTask
 from gateway.engine.arns import execution_key
 from gateway.engine.catalog import Catalog
+from gateway.engine.dispatcher import Dispatcher
 from gateway.engine.door import Door
 from gateway.engine.expiry import expire_forever
 from gateway.engine.express import Express, ExpressStart
@@ -51,6 +51,7 @@ from gateway.store.protocol import (
     TimerRow,
     Upsert,
 )
+from gateway.tasks.protocol import Runner
 from gateway.tasks.s3 import S3
 
 FULL_RETRY_SECONDS: Final = 5.0
@@ -67,6 +68,7 @@ class Engine:
         outbox: Outbox,
         now: Callable[[], int],
         metrics: Metrics,
+        runners: Iterable[Runner] = (),
     ) -> None:
         self.store = store
         self.catalog = catalog
@@ -87,6 +89,7 @@ class Engine:
         self._redrives = Redrives(self._door, now)
         self._timers = Timers(store, now, self._fire)
         self.express = Express(store, catalog, now, announce=self._announce, committed=self._told)
+        self._dispatcher = Dispatcher(self._task, runners, self._handle_for_pump, metrics)
         self._own, self._own_stimuli = trio.open_memory_channel[tuple[int, Stimulus]](2**20)
         """What the engine itself has to say to executions."""
         self._log = structlog.get_logger("engine")
@@ -97,11 +100,13 @@ class Engine:
         started."""
         await self._starts.recover()
         await self.store.renew_intervals(self.now())
-        for row in await self.store.tasks(started=False):
-            self._offer(row)
+        for row in await self.store.tasks():
+            if row.started_at is None:
+                self._queues.put(row)
+            self._dispatcher.resume(row)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Recover, then keep timers and outbox going until cancelled."""
+        """Recover, then keep timers, calls and outbox going until cancelled."""
         await self.recover()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._timers.run)
@@ -109,9 +114,14 @@ class Engine:
             nursery.start_soon(self._outbox.run)
             nursery.start_soon(self._say)
             nursery.start_soon(self.map_runs.run)
+            await nursery.start(self._dispatcher.run)
             nursery.start_soon(self.histories.forget_unused)
             nursery.start_soon(expire_forever, self.store, self._door, self.now)
             task_status.started()
+
+    async def drain(self) -> None:
+        """Call no further task; returns when the outcomes of the calls under way are durable."""
+        await self._dispatcher.drain()
 
     # -------------------------------------------------------------------- starting
     async def start(
@@ -323,11 +333,13 @@ class Engine:
         for change in unit:
             match change:
                 case Insert(TaskRow() as row):
-                    self._offer(row)
+                    self._queues.put(row)
+                    self._dispatcher.offer(row)
                 case Upsert(TaskRow(started_at=None) as row):
-                    self._offer(row, first=True)
+                    self._queues.put(row, first=True)
                 case DeleteTask(execution, number):
                     self._queues.discard((execution, number))
+                    self._dispatcher.discard((execution, number))
                     self._beats.pop((execution, number), None)
                 case _:
                     pass
@@ -338,24 +350,19 @@ class Engine:
             for hear in self.on_end:
                 hear(end)
 
-    def _offer(self, row: TaskRow, *, first: bool = False) -> None:
-        if family(row.resource) == ACTIVITY:
-            self._queues.put(row, first=first)
-        else:
-            cause = f"This version of Stategate has no integration for the resource {row.resource}"
-            stimulus = stimuli.Fail(row.number, "States.Runtime", cause)
-            self._own.send_nowait((row.execution, stimulus))
-
     async def _say(self) -> None:
         async for execution, stimulus in self._own_stimuli:
-            await self._say_one(execution, stimulus)
+            await self._handle_for_pump(execution, stimulus)
 
-    async def _say_one(self, execution: int, stimulus: Stimulus) -> None:
+    async def _task(self, execution: int, number: int) -> TaskRow | None:
+        rows = self.store if execution > 0 else self.express.rows
+        return await rows.task(execution, number)
+
+    async def _handle_for_pump(self, execution: int, stimulus: Stimulus) -> bool:
         while True:
             with suppress(StoreFull):
                 door = self._door if execution > 0 else self.express.door
-                await door.handle_for_pump(execution, stimulus)
-                return
+                return await door.handle_for_pump(execution, stimulus)
             await trio.sleep(FULL_RETRY_SECONDS)
 
 

@@ -5,7 +5,10 @@ Labels are names from the configuration and closed sets only: an execution's nam
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from time import perf_counter
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -13,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from gateway.store.protocol import Status
 
 _COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_CALL_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0, 900.0)
 _API = "api"
 _REFUSED = (
     "stategate_api_requests_refused",
@@ -70,6 +74,8 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._called, self._calling = _task_calls(self.registry)
+
         # To look a label up costs as much as to count.
         self._started_by = cache(self._started.labels)
         self._ended_as = {status: self._ended.labels(status) for status in get_args(Status)}
@@ -85,6 +91,20 @@ class Metrics:
     def refused(self, reason: str) -> None:
         """A request to the API came without a valid signature, or without the permission."""
         self._refused.labels(reason).inc()
+
+    @contextmanager
+    def task_call(self, runner: str) -> Iterator[Callable[[str], None]]:
+        """Around a call of a task, which says what its outcome was; one that does not was
+        cancelled."""
+        began = perf_counter()
+        outcome = ["cancelled"]
+        running = self._calling(runner)
+        running.inc()
+        try:
+            yield lambda said: outcome.__setitem__(0, said)
+        finally:
+            running.dec()
+            self._called(runner, outcome[0]).observe(perf_counter() - began)
 
     def filtered(self, trigger: str, count: int = 1) -> None:
         """The filter rejected messages."""
@@ -105,3 +125,24 @@ class Metrics:
     def committed(self, seconds: float) -> None:
         """A unit became durable after this time."""
         self._commit.observe(seconds)
+
+
+def _task_calls(
+    registry: CollectorRegistry,
+) -> tuple[Callable[[str, str], Histogram], Callable[[str], Gauge]]:
+    """How long calls of tasks took, and how many are under way."""
+    calls = Histogram(
+        "stategate_task_call_seconds",
+        "Time that calls of tasks took, by integration and outcome: succeeded, failed, bug,"
+        " cancelled.",
+        ["runner", "outcome"],
+        buckets=_CALL_SECONDS,
+        registry=registry,
+    )
+    running = Gauge(
+        "stategate_task_calls_running",
+        "Calls of tasks that are under way, by integration.",
+        ["runner"],
+        registry=registry,
+    )
+    return cache(calls.labels), cache(running.labels)

@@ -15,9 +15,9 @@ import httpcore
 import trio
 
 from gateway.errors import Unavailable
-from gateway.sinks.attentive import Attentive, AttentiveStream
+from gateway.http.attentive import Attentive, AttentiveStream
+from gateway.http.kept import KeptConnections
 from gateway.sinks.guard import PublicOnly
-from gateway.sinks.kept import KeptConnections
 
 _DRAIN_BYTES = 65_536
 _DRAIN_SECONDS = 1.0

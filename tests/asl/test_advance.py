@@ -214,7 +214,7 @@ def test_a_missed_heartbeat_has_two_names(names, caught, around):
     driver.give(stimuli.HandOut(number, "w", None))
     driver.give(stimuli.TimerFired(number, "heartbeat", driver.at + 5_000))
     if caught:
-        assert driver.execution.output == {"Error": "States.Timeout"}
+        assert driver.execution.output == {"Error": "States.Timeout", "Cause": ""}
     else:
         assert driver.execution.error == "States.Timeout"
 

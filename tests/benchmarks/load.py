@@ -96,14 +96,14 @@ class Connection:
         answer.parser.feed_data(data)
         if not answer.whole:
             return None
-        body = b"".join(answer.body)
-        if answer.parser.get_status_code() != 200:
-            raise RuntimeError(f"{self._operation}: {body[:300]!r}")
+        body, status = b"".join(answer.body), answer.parser.get_status_code()
         if answer.stays:
-            answer.body, answer.whole = [], False
+            answer.body, answer.whole = [], False  # A refusal, too, is followed by other answers.
         else:
             self.close()
             self._open()
+        if status != 200:
+            raise RuntimeError(f"{self._operation}: {body[:300]!r}")
         found: dict[str, Any] = orjson.loads(body or b"{}")
         return found
 

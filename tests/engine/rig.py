@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import orjson
@@ -13,6 +13,7 @@ from gateway.engine.engine import Engine
 from gateway.engine.metrics import Metrics
 from gateway.engine.outbox import Outbox
 from gateway.store.memory import MemoryStore
+from gateway.tasks.protocol import Runner
 
 START = 1_700_000_000_000
 ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:work"
@@ -29,19 +30,19 @@ def machine(**states: object) -> str:
     return orjson.dumps({"StartAt": next(iter(states)), "States": states}).decode()
 
 
-async def build(store: MemoryStore) -> Engine:
+async def build(store: MemoryStore, runners: Iterable[Runner] = ()) -> Engine:
     """An engine over what the store has, not yet running."""
     catalog = Catalog(store, clock, region="us-east-1", account="123456789012")
     await catalog.load()
     metrics = Metrics()
     outbox = Outbox(store, lambda _name: None, clock, metrics)
-    return Engine(store, catalog, outbox, clock, metrics)
+    return Engine(store, catalog, outbox, clock, metrics, runners)
 
 
 @asynccontextmanager
-async def running(store: MemoryStore) -> AsyncIterator[Engine]:
+async def running(store: MemoryStore, runners: Iterable[Runner] = ()) -> AsyncIterator[Engine]:
     """An engine that runs; leaving the context is what a crash is to it."""
-    engine = await build(store)
+    engine = await build(store, runners)
     async with trio.open_nursery() as nursery:
         await nursery.start(engine.run)
         yield engine

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+
 import pytest
 
+from tests.benchmarks.load import Connection
 from tests.soak.gauges import Sample
 from tests.soak.run import soak
 from tests.soak.verdict import BOUNDS, WAL_MIB_MAX, growth, table
@@ -57,3 +61,29 @@ def test_a_short_soak_loses_nothing_and_forgets_in_time(tmp_path):
     assert done.accepted > 100
     assert max(sample.kept for sample in done.samples) < done.accepted
     assert done.samples[-1].files < 200
+
+
+def test_a_refusal_does_not_spoil_the_answers_after_it():
+    """The load's connection stays open after a refusal, and what comes next is read by itself."""
+    answers = [
+        b"400 Bad Request\r\nContent-Length: 2\r\n\r\n{}",
+        b"200 OK\r\nContent-Length: 7\r\n\r\n" + b'{"a":1}',
+    ]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def serve():
+            accepted, _ = listener.accept()
+            with accepted:
+                for answer in answers:
+                    accepted.recv(65_536)
+                    accepted.sendall(b"HTTP/1.1 " + answer)
+
+        server = threading.Thread(target=serve)
+        server.start()
+        client = Connection(f"http://127.0.0.1:{port}")
+        with pytest.raises(RuntimeError):
+            client.call("DescribeExecution")
+        assert client.call("DescribeExecution") == {"a": 1}
+        client.close()
+        server.join()

@@ -231,7 +231,7 @@ async def _handed_out(to: Recording) -> None:
         (
             "silent",
             "heartbeat",
-            {"status": "SUCCEEDED", "output": '{"caught":{"Error":"States.Timeout"}}'},
+            {"status": "SUCCEEDED", "output": '{"caught":{"Error":"States.Timeout","Cause":""}}'},
         ),
         ("slow", "timeout", {"status": "FAILED", "error": "States.Timeout"}),
     ):

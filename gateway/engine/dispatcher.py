@@ -1,0 +1,188 @@
+"""The tasks that the daemon calls itself: which runner calls which, how many at a time, and what
+comes of it.
+
+What is to be called are rows; what is here is only which calls run just now. A call begins after
+the start of its task is durable, so a restart reads the rows: it calls again what had started
+without an answer, under the same key, and what waits then is called as any other.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
+from typing import ClassVar, Final
+from uuid import UUID, uuid5
+
+import orjson
+import structlog
+import trio
+
+from gateway.asl import stimuli
+from gateway.asl.resources import ACTIVITY, family
+from gateway.asl.stimuli import Stimulus
+from gateway.engine.metrics import Metrics
+from gateway.store.protocol import TaskRow
+from gateway.tasks.protocol import Runner, TaskFailure, TaskRequest
+
+_KEYS: Final = UUID("1d0ee2a4-36a8-4f8e-9c4b-0a6a3c1f7a52")
+"""Namespace of the idempotency keys; never to be changed."""
+
+Key = tuple[int, int]
+"""Execution and number of a task."""
+Handle = Callable[[int, Stimulus], Awaitable[bool]]
+
+
+class _Lane:
+    """The tasks of one runner: those that wait, and the calls under way."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+        self.waiting: OrderedDict[Key, TaskRow | None] = OrderedDict()
+        self.calls: dict[Key, trio.CancelScope] = {}
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another call may begin."""
+        return len(self.calls) < self.runner.concurrency
+
+
+class Dispatcher:
+    """Calls tasks through their runners."""
+
+    def __init__(
+        self,
+        read: Callable[[int, int], Awaitable[TaskRow | None]],
+        runners: Iterable[Runner],
+        handle: Handle,
+        metrics: Metrics,
+    ) -> None:
+        """``read`` gives the row of an open task; ``handle`` gives a stimulus to an execution,
+        waits for room on the disk, and says whether it counted."""
+        self._read = read
+        self._handle = handle
+        self._metrics = metrics
+        self._lanes = [_Lane(runner) for runner in (*runners, _NoIntegration())]
+        self._homes: dict[Key, _Lane] = {}
+        self._nursery: trio.Nursery | None = None
+        self._closing = False
+        self._idle = trio.Event()
+        self._log = structlog.get_logger("tasks")
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Call what is there and what comes, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            for lane in self._lanes:
+                self._fill(lane)
+            task_status.started()
+            await trio.sleep_forever()
+
+    async def drain(self) -> None:
+        """Begin no call any more; returns when those under way have ended, and their outcomes are
+        durable."""
+        self._closing = True
+        while self._busy():
+            self._idle = trio.Event()
+            await self._idle.wait()
+
+    def offer(self, row: TaskRow) -> None:
+        """A task has been scheduled, durably; one of an activity is left alone."""
+        if family(row.resource) != ACTIVITY:
+            key = (row.execution, row.number)
+            lane = self._homes[key] = self._lane(row.resource)
+            # What waits is kept by its key alone: its input may be large, and is on disk.
+            lane.waiting[key] = row if lane.has_room and not lane.waiting else None
+            self._fill(lane)
+
+    def resume(self, row: TaskRow) -> None:
+        """A task that stood when the engine began, as listed: without its input."""
+        if family(row.resource) != ACTIVITY:
+            key = (row.execution, row.number)
+            lane = self._homes[key] = self._lane(row.resource)
+            lane.waiting[key] = None
+
+    def discard(self, key: Key) -> None:
+        """The task has ended: a call of it is of no use any more."""
+        lane = self._homes.pop(key, None)
+        if lane is not None:
+            lane.waiting.pop(key, None)
+            if (call := lane.calls.get(key)) is not None:
+                call.cancel()
+
+    def _busy(self) -> bool:
+        return any(lane.calls for lane in self._lanes)
+
+    def _lane(self, resource: str) -> _Lane:
+        return next(lane for lane in self._lanes if lane.runner.takes(resource))
+
+    def _fill(self, lane: _Lane) -> None:
+        while self._nursery is not None and lane.waiting and lane.has_room and not self._closing:
+            key, row = lane.waiting.popitem(last=False)
+            lane.calls[key] = trio.CancelScope()
+            self._nursery.start_soon(self._work, lane, key, row)
+
+    # ------------------------------------------------------------------- one task
+    async def _work(self, lane: _Lane, key: Key, known: TaskRow | None) -> None:
+        outcome: Stimulus | None = None
+        try:
+            with lane.calls[key]:
+                row = await self._begin(known or await self._read(*key))
+                if row is not None:
+                    outcome = await self._call(lane.runner, row)
+            if outcome is not None:
+                await self._handle(key[0], outcome)
+        finally:
+            del lane.calls[key]
+            self._fill(lane)
+            if not self._busy():
+                self._idle.set()
+
+    async def _begin(self, row: TaskRow | None) -> TaskRow | None:
+        """The row once the start of its task is durable; None where it has ended meanwhile."""
+        if row is None or row.started_at is not None:
+            return row
+        token_hash = None if row.token_hash is None else row.token_hash.hex()
+        start = stimuli.HandOut(row.number, None, token_hash)
+        return row if await self._handle(row.execution, start) else None
+
+    async def _call(self, runner: Runner, row: TaskRow) -> Stimulus:
+        request = TaskRequest(row.resource, orjson.loads(row.input), _key(row))
+        with self._metrics.task_call(runner.name) as seen:
+            try:
+                result = await runner.call(request)
+            except TaskFailure as failure:
+                seen("failed")
+                return stimuli.Fail(row.number, failure.error, failure.cause)
+            except Exception as bug:
+                seen("bug")
+                said = "a bug: the task fails with States.TaskFailed"
+                self._log.exception(
+                    said, runner=runner.name, resource=row.resource, key=request.key
+                )
+                cause = f"Internal error: {type(bug).__name__}: {bug}"
+                return stimuli.Fail(row.number, "States.TaskFailed", cause)
+            seen("succeeded")
+        return stimuli.Succeed(row.number, result)
+
+
+def _key(row: TaskRow) -> str:
+    """Made of what never changes while the row stands. The time keeps apart the tasks of two
+    databases that call the same service."""
+    name = f"{row.execution}|{row.number}|{row.scheduled_at}|{row.resource}"
+    return str(uuid5(_KEYS, name))
+
+
+class _NoIntegration:
+    """Stands at the end of the line: takes what no runner takes."""
+
+    name: ClassVar[str] = "none"
+    concurrency: ClassVar[int] = 100
+
+    def takes(self, _resource: str) -> bool:
+        """Whatever is left."""
+        return True
+
+    async def call(self, request: TaskRequest) -> None:
+        """Say so."""
+        cause = f"This version of Stategate has no integration for the resource {request.resource}"
+        raise TaskFailure("States.Runtime", cause)

@@ -1,0 +1,74 @@
+"""The seam between the engine and a task integration.
+
+A runner takes some Resources and calls what they name. The engine owns everything else: it writes
+the task's start before the call and its outcome after it, bounds how many calls run at a time, ends
+those whose time is up, and makes a call again that a crash interrupted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from gateway.tasks.aws import Aws
+
+Json: TypeAlias = Any
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRequest:
+    """One attempt of a Task state."""
+
+    resource: str
+    """As in the definition."""
+    input: Json
+    """What Parameters or Arguments made."""
+    key: str
+    """The same for every call of this attempt, also after a restart, and for no other: UUID."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """All that an integration may use."""
+
+    aws: Aws
+
+
+class TaskFailure(Exception):
+    """The task fails with an error name and a cause, which Retry and Catch see."""
+
+    def __init__(self, error: str, cause: str | None) -> None:
+        super().__init__(f"{error}: {cause}")
+        self.error = error
+        self.cause = cause
+
+
+class Runner(Protocol):
+    """An integration."""
+
+    name: ClassVar[str]
+    """For metrics and log lines."""
+    concurrency: ClassVar[int]
+    """Calls at a time; further tasks wait in their queue, and their clocks do not run yet."""
+
+    def takes(self, resource: str) -> bool:
+        """Whether it calls tasks with this Resource."""
+        ...
+
+    async def call(self, request: TaskRequest) -> Json:
+        """The result. Raises TaskFailure; anything else that it raises is a bug. May be cancelled
+        at any time, and may be asked again with the same key after a crash."""
+        ...
+
+
+class Integration(Protocol):
+    """The class of a runner, which says without being built what it would take."""
+
+    def __call__(self, tools: Tools) -> Runner:
+        """A runner."""
+        ...
+
+    def takes(self, resource: str) -> bool:
+        """As ``Runner.takes``."""
+        ...
