@@ -18,11 +18,27 @@ from gateway.store.protocol import Status
 _COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _CALL_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0, 900.0)
 _API = "api"
-_REFUSED = (
-    "stategate_api_requests_refused",
-    "Requests to the API that were refused, by what was missing: signature, permission.",
-    ["reason"],
+_COUNTERS = (
+    (
+        "executions_started",
+        "Executions started, by the trigger that did (api: StartExecution).",
+        "trigger",
+    ),
+    ("executions_ended", "Executions that have ended, by their final status.", "status"),
+    (
+        "api_requests_refused",
+        "Requests to the API that were refused, by what was missing: signature, permission.",
+        "reason",
+    ),
+    ("messages_filtered", "Messages that a trigger's filter rejected.", "trigger"),
+    ("messages_duplicate", "Messages whose execution was there already.", "trigger"),
+    (
+        "letters_written",
+        "Messages and notifications that became letters, by trigger or sink.",
+        "origin",
+    ),
 )
+"""Name, meaning and label of each."""
 
 
 class Metrics:
@@ -30,37 +46,11 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._started = Counter(
-            "stategate_executions_started",
-            "Executions started, by the trigger that did (api: StartExecution).",
-            ["trigger"],
-            registry=self.registry,
-        )
-        self._ended = Counter(
-            "stategate_executions_ended",
-            "Executions that have ended, by their final status.",
-            ["status"],
-            registry=self.registry,
-        )
-        self._refused = Counter(*_REFUSED, registry=self.registry)
-        self._filtered = Counter(
-            "stategate_messages_filtered",
-            "Messages that a trigger's filter rejected.",
-            ["trigger"],
-            registry=self.registry,
-        )
-        self._duplicates = Counter(
-            "stategate_messages_duplicate",
-            "Messages whose execution was there already.",
-            ["trigger"],
-            registry=self.registry,
-        )
-        self._letters = Counter(
-            "stategate_letters_written",
-            "Messages and notifications that became letters, by trigger or sink.",
-            ["origin"],
-            registry=self.registry,
-        )
+        counters = [
+            Counter(f"stategate_{name}", meaning, [label], registry=self.registry)
+            for name, meaning, label in _COUNTERS
+        ]
+        started, ended, self._refused, self._filtered, self._duplicates, self._letters = counters
         self._lag = Gauge(
             "stategate_source_lag",
             "Messages that wait at the far side of a source, as far as it says so.",
@@ -73,12 +63,10 @@ class Metrics:
             buckets=_COMMIT_SECONDS,
             registry=self.registry,
         )
-
         self._called, self._calling = _task_calls(self.registry)
-
         # To look a label up costs as much as to count.
-        self._started_by = cache(self._started.labels)
-        self._ended_as = {status: self._ended.labels(status) for status in get_args(Status)}
+        self._started_by = cache(started.labels)
+        self._ended_as = {status: ended.labels(status) for status in get_args(Status)}
 
     def started(self, trigger: str | None, count: int = 1) -> None:
         """Executions were started; ``trigger`` is None for StartExecution."""
