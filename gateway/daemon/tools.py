@@ -8,7 +8,7 @@ from functools import partial
 
 import trio
 
-from gateway.tasks.aws import Aws
+from gateway.aws.client import Aws
 from gateway.tasks.protocol import Tools
 
 _THREADS = 4

@@ -12,12 +12,12 @@ import trio
 
 from gateway.asl.documents import read_document
 from gateway.asl.resources import LAMBDA, family, name_in_errors, parts
-from gateway.tasks.aws import NoAws
+from gateway.aws.client import NoAws
 from gateway.tasks.protocol import Json, TaskFailure, TaskRequest, Tools
 from gateway.tasks.sdk import http_metadata
 
 if TYPE_CHECKING:
-    from gateway.tasks.connections import Reply
+    from gateway.aws.connections import Reply
 
 _SECONDS: Final = 910.0
 """A function may run for 900."""
@@ -69,7 +69,7 @@ class LambdaFunctions:
         self, request: TaskRequest, function: str, given: dict[str, Json], body: bytes
     ) -> Reply:
         """The answer of a function that did not fail."""
-        from gateway.tasks.connections import TooLarge, Unanswered
+        from gateway.aws.connections import TooLarge, Unanswered
 
         region = found[1] if (found := _REGION.fullmatch(function)) else None
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from gateway.tasks.aws import Aws
+    from gateway.aws.client import Aws
 
 Json: TypeAlias = Any
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import trio
 
 if TYPE_CHECKING:
-    from gateway.tasks.connections import Connections, Reply
+    from gateway.aws.connections import Connections, Reply
 
 MOST_BYTES: Final = 2 * 1024 * 1024
 """Of an answer. A result of 256 KiB, each character of it escaped, has less."""
@@ -84,7 +84,7 @@ class Aws:
         from botocore.exceptions import BotoCoreError
         from botocore.session import Session
 
-        from gateway.tasks.connections import Connections
+        from gateway.aws.connections import Connections
 
         try:
             if self._session is None:

@@ -1,0 +1,1 @@
+"""Calls to AWS services, over trio: what sources, sinks and tasks share."""
