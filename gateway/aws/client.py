@@ -31,13 +31,13 @@ class _Service(NamedTuple):
 
 
 class Aws:
-    """What runners of AWS services call through."""
+    """Signs and posts."""
 
     def __init__(self, in_thread: Callable[..., Awaitable[Any]], fallback_region: str) -> None:
         """``fallback_region`` counts where neither the call nor the environment names one."""
         self._in_thread = in_thread
         self._fallback_region = fallback_region
-        self._services: dict[tuple[str, str | None], _Service] = {}
+        self._services: dict[tuple[str, str | None, str | None], _Service] = {}
         self._loading = trio.Lock()
         self._session: Any = None
         self._credentials: Any = None
@@ -50,13 +50,16 @@ class Aws:
         path: str,
         headers: Mapping[str, str],
         body: bytes,
+        *,
+        endpoint_url: str | None = None,
+        most_bytes: int = MOST_BYTES,
     ) -> Reply:
         """One signed POST; whatever status was answered. Raises NoAws and what
         ``Connections.post`` does."""
-        at = await self._service(service, region)
+        at = await self._service(service, region, endpoint_url)
         signed = await self._signed(at, service, at.url + path, headers, body)
         assert self._connections is not None, "opened with the first service"
-        return await self._connections.post(at.url + path, signed, body, MOST_BYTES)
+        return await self._connections.post(at.url + path, signed, body, most_bytes)
 
     async def errors(self, service: str, region: str | None, operation: str) -> frozenset[str]:
         """The names of the errors that the service's model knows for the operation."""
@@ -68,17 +71,20 @@ class Aws:
         if self._connections is not None:
             await self._connections.aclose()
 
-    async def _service(self, service: str, region: str | None) -> _Service:
-        known = self._services.get((service, region))
+    async def _service(
+        self, service: str, region: str | None, endpoint_url: str | None = None
+    ) -> _Service:
+        place = (service, region, endpoint_url)
+        known = self._services.get(place)
         if known is None:
             async with self._loading:
-                known = self._services.get((service, region))
+                known = self._services.get(place)
                 if known is None:
-                    known = await self._in_thread(self._load, service, region)
-                    self._services[service, region] = known
+                    known = await self._in_thread(self._load, *place)
+                    self._services[place] = known
         return known
 
-    def _load(self, service: str, region: str | None) -> _Service:
+    def _load(self, service: str, region: str | None, endpoint_url: str | None) -> _Service:
         """Blocks: a good part of a second, the first time."""
         import httpx
         from botocore.exceptions import BotoCoreError
@@ -93,7 +99,9 @@ class Aws:
             if self._connections is None:
                 self._connections = Connections(httpx.create_ssl_context())
             usual = self._session.get_config_variable("region") or self._fallback_region
-            client = self._session.create_client(service, region_name=region or usual)
+            client = self._session.create_client(
+                service, region_name=region or usual, endpoint_url=endpoint_url
+            )
         except BotoCoreError as failure:
             raise NoAws(str(failure)) from None
         meta = client.meta

@@ -11,7 +11,7 @@ import httpcore
 import trio
 
 from gateway.http.attentive import Attentive, AttentiveStream
-from gateway.http.kept import KeptConnections
+from gateway.http.kept import Body, KeptConnections
 
 _CONNECT_SECONDS: Final = 10.0
 _ERRORS: Final = (
@@ -59,7 +59,11 @@ class Connections:
             async with (
                 self._kept.to(httpcore.URL(url).origin) as connection,
                 connection.stream(
-                    "POST", url, headers=list(headers), content=body, extensions=limits
+                    "POST",
+                    url,
+                    headers=[*headers, ("Content-Length", str(len(body)))],
+                    content=Body(body),
+                    extensions=limits,
                 ) as response,
             ):
                 return await _read(response, most_bytes)

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 import structlog
-import trio
 
+from gateway.aws.client import Aws
 from gateway.config.load import Config
 from gateway.config.settings import TriggerSettings
 from gateway.daemon.services import Service
@@ -20,9 +20,6 @@ from gateway.sources.webhook_routes import WebhookRoutes
 from gateway.store.protocol import LetterRow, MovePosition, PositionRow, StoreFull
 from gateway.triggers.running import Running
 from gateway.triggers.trigger import Trigger
-
-_THREADS = 64
-"""Blocking calls of one source at a time."""
 
 
 class Report:
@@ -54,12 +51,14 @@ class Intakes:
         metrics: Metrics,
         running: Running,
         webhooks: WebhookRoutes,
+        aws: Aws,
         now: Callable[[], int],
     ) -> None:
         self._engine = engine
         self._metrics = metrics
         self._running = running
         self._webhooks = webhooks
+        self._aws = aws
         self._now = now
         self._triggers: dict[str, Trigger] = {}
 
@@ -67,9 +66,8 @@ class Intakes:
         """A service for each trigger; letters are from now on retried through these triggers."""
         triggers = config.settings.triggers
         self._triggers = {name: self._trigger(config, name) for name in triggers}
-        region = config.settings.region
         return {
-            name: self._service(settings, self._triggers[name], region)
+            name: self._service(settings, self._triggers[name])
             for name, settings in triggers.items()
         }
 
@@ -102,9 +100,8 @@ class Intakes:
             dead_letter=settings.dead_letter is not None,
         )
 
-    def _service(self, settings: TriggerSettings, trigger: Trigger, region: str) -> Service:
+    def _service(self, settings: TriggerSettings, trigger: Trigger) -> Service:
         report = Report(trigger.name, settings.source.type, self._metrics)
-        limiter = trio.CapacityLimiter(_THREADS)
         intake = Intake(
             trigger=trigger.name,
             deliver=trigger.deliver,
@@ -114,11 +111,9 @@ class Intakes:
             positions=self._engine.store.positions,
             rewind=self._rewind,
             report=report,
-            # A long poll must not hold up the end; what it brings then is delivered again.
-            in_thread=partial(trio.to_thread.run_sync, abandon_on_cancel=True, limiter=limiter),
+            aws=self._aws,
             now=self._now,
             log=structlog.get_logger("source").bind(source=trigger.name),
-            region=region,
             webhooks=self._webhooks,
         )
         return Service(settings, partial(settings.source.run, intake), report.status)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import structlog
-import trio
 
+from gateway.aws.client import Aws
 from gateway.config.load import Config
 from gateway.engine.letters import dead_letter_sink
 from gateway.engine.outbox import SinkRoute
 from gateway.sinks.protocol import Outlet, Poster
 from gateway.sinks.retry import RetrySettings
 
-_THREADS = 32
-"""Blocking calls of one sink at a time."""
 _DEAD_LETTER_SECONDS = 3 * 86_400.0
 """A dead letter that its target does not take for so long stays a letter here."""
 
@@ -50,12 +47,10 @@ def sink_routes(config: Config) -> list[SinkRoute]:
     return sinks + dead_letters
 
 
-def outlet_maker(http: Poster, now: Callable[[], int], region: str) -> Callable[[str], Outlet]:
-    """What each sink may use; the threads are its own."""
+def outlet_maker(http: Poster, aws: Aws, now: Callable[[], int]) -> Callable[[str], Outlet]:
+    """What each sink may use."""
 
     def outlet(sink: str) -> Outlet:
-        limiter = trio.CapacityLimiter(_THREADS)
-        in_thread = partial(trio.to_thread.run_sync, abandon_on_cancel=True, limiter=limiter)
-        return Outlet(http, in_thread, now, structlog.get_logger("sink").bind(sink=sink), region)
+        return Outlet(http, aws, now, structlog.get_logger("sink").bind(sink=sink))
 
     return outlet

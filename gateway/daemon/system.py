@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 import trio
 
+from gateway.aws.client import Aws
 from gateway.config.load import Config
 from gateway.daemon.clock import now
 from gateway.daemon.crew import local_url, worker_services
@@ -40,6 +41,7 @@ class Core:
     outbox: Outbox
     engine: Engine
     running: Running
+    aws: Aws
 
 
 async def build_core(
@@ -49,14 +51,14 @@ async def build_core(
     settings = config.settings
     catalog = Catalog(store, now, region=settings.region, account=settings.account)
     await catalog.load()
-    outbox = Outbox(store, outlet_maker(http, now, settings.region), now, metrics)
+    outbox = Outbox(store, outlet_maker(http, tools.aws, now), now, metrics)
     outbox.configure(sink_routes(config))
     engine = Engine(store, catalog, outbox, now, metrics, runners(tools))
     running = Running((await store.stats()).running_by_trigger)
     engine.on_end.append(running.ended)
     engine.on_redrive.append(running.redriven)
     await declare(config, catalog, structlog.get_logger("daemon"))
-    return Core(store, catalog, metrics, outbox, engine, running)
+    return Core(store, catalog, metrics, outbox, engine, running, tools.aws)
 
 
 class Edge:
@@ -69,7 +71,8 @@ class Edge:
         self._hurry = hurry
         self._log = structlog.get_logger("daemon")
         self.hooks = Hooks(listeners, self._log)
-        self.intakes = Intakes(core.engine, core.metrics, core.running, self.hooks.routes, now)
+        parts = (core.engine, core.metrics, core.running, self.hooks.routes, core.aws)
+        self.intakes = Intakes(*parts, now)
         self.sources = Services("source", services, self._log)
         self.workers = Services("worker", services, self._log)
 

@@ -65,3 +65,21 @@ class KeptConnections:
 async def _close(connection: httpcore.AsyncHTTPConnection) -> None:
     with trio.CancelScope(shield=True):
         await connection.aclose()
+
+
+class Body:
+    """A request's body, in one piece. httpcore's own is a generator, which is left unfinished where
+    the connection breaks in the middle, and trio complains about such."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._given = False
+
+    def __aiter__(self) -> Body:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._given:
+            raise StopAsyncIteration
+        self._given = True
+        return self._content

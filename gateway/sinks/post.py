@@ -16,7 +16,7 @@ import trio
 
 from gateway.errors import Unavailable
 from gateway.http.attentive import Attentive, AttentiveStream
-from gateway.http.kept import KeptConnections
+from gateway.http.kept import Body, KeptConnections
 from gateway.sinks.guard import PublicOnly
 
 _DRAIN_BYTES = 65_536
@@ -62,7 +62,10 @@ class PostClient:
                 async with (
                     kept.to(httpcore.URL(url).origin) as connection,
                     connection.stream(
-                        "POST", url, headers=list(headers.items()), content=body
+                        "POST",
+                        url,
+                        headers=[*headers.items(), ("Content-Length", str(len(body)))],
+                        content=Body(body),
                     ) as response,
                 ):
                     _check_heard(response)

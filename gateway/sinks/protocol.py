@@ -7,13 +7,14 @@ Gone.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import structlog
 
 if TYPE_CHECKING:
+    from gateway.aws.client import Aws
     from gateway.sinks.post import Answer
 
 Json: TypeAlias = Any
@@ -61,12 +62,10 @@ class Outlet:
 
     http: Poster
     """Open one with ``gateway.sinks.post.open_post_client``."""
-    in_thread: Callable[..., Awaitable[Any]]
-    """``await in_thread(function, *args)`` under this adapter's own limiter."""
+    aws: Aws
+    """Signed calls to AWS services; see ``gateway.aws.service``."""
     now: Callable[[], int]
     log: structlog.stdlib.BoundLogger
-    region: str = "us-east-1"
-    """The configuration's region, where neither the adapter nor the environment names one."""
 
 
 class Sink(Protocol):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gateway.aws.sns import publish
 from gateway.errors import Rejected
-from gateway.sinks.aws import AwsClient, group_id
+from gateway.sinks.aws import ANSWER_SECONDS, group_id, judged
 from gateway.sinks.encoding import to_json
 from gateway.sinks.protocol import Json, Notification, Outlet
 from gateway.strict import Strict
@@ -35,26 +35,18 @@ class SnsSink(Strict):
     endpoint_url: str | None = None
     """Overrides ``AWS_ENDPOINT_URL_SNS`` and ``AWS_ENDPOINT_URL``."""
 
-    @cached_property
-    def _client(self) -> AwsClient:
-        return AwsClient("sns", self.region or self.topic_arn.split(":")[3], self.endpoint_url)
-
     async def send(self, notification: Notification, outlet: Outlet) -> None:
-        """Publish it once. Raises Rejected where it is too long, and what ``AwsClient`` raises."""
+        """Publish it once. Raises Rejected where it is too long, and Unavailable."""
         attributes = _attributes(notification)
         room = _LIMIT_BYTES - sum(len(name) + 6 + len(text) for name, text in attributes.items())
-        publish: dict[str, Any] = {
-            "TopicArn": self.topic_arn,
-            "Message": _fitting(notification, room),
-            "MessageAttributes": {
-                name: {"DataType": "String", "StringValue": text}
-                for name, text in attributes.items()
-            },
-        }
+        members = {"TopicArn": self.topic_arn, "Message": _fitting(notification, room)}
         if self.topic_arn.endswith(".fifo"):
-            publish["MessageGroupId"] = group_id(notification)
-            publish["MessageDeduplicationId"] = notification.id
-        await outlet.in_thread(self._client.call, "publish", outlet.region, publish)
+            members["MessageGroupId"] = group_id(notification)
+            members["MessageDeduplicationId"] = notification.id
+        region = self.region or self.topic_arn.split(":")[3]
+        place = (outlet.aws, region, self.endpoint_url)
+        with judged():
+            await publish(*place, members, attributes, ANSWER_SECONDS)
 
 
 def _attributes(notification: Notification) -> dict[str, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from gateway.sinks.aws import AwsClient, group_id
+from gateway.aws.sqs import Sqs
+from gateway.errors import Unavailable
+from gateway.sinks.aws import ANSWER_SECONDS, group_id, judged
 from gateway.sinks.encoding import to_json
 from gateway.sinks.protocol import Notification, Outlet
 from gateway.strict import Strict
@@ -31,20 +31,16 @@ class SqsSink(Strict):
     endpoint_url: str | None = None
     """Overrides ``AWS_ENDPOINT_URL_SQS`` and ``AWS_ENDPOINT_URL``."""
 
-    @cached_property
-    def _client(self) -> AwsClient:
-        return AwsClient("sqs", self.region or _region(self.queue_url), self.endpoint_url)
-
     async def send(self, notification: Notification, outlet: Outlet) -> None:
-        """Send it once. Raises what ``AwsClient`` raises."""
+        """Send it once. Raises Unavailable and Rejected."""
         document = notification.event if notification.message is None else notification.message
-        message: dict[str, Any] = {"QueueUrl": self.queue_url, "MessageBody": to_json(document)}
+        message: dict[str, Any] = {"MessageBody": to_json(document)}
         if self.queue_url.endswith(".fifo"):
             message["MessageGroupId"] = group_id(notification)
             message["MessageDeduplicationId"] = notification.id
-        await outlet.in_thread(self._client.call, "send_message", outlet.region, message)
-
-
-def _region(queue_url: str) -> str | None:
-    match = re.match(r"https?://sqs\.([a-z0-9-]+)\.amazonaws\.com", queue_url)
-    return match[1] if match else None
+        sqs = Sqs(outlet.aws, self.queue_url, self.region, self.endpoint_url)
+        with judged():
+            answer = await sqs.call("SendMessage", ANSWER_SECONDS, **message)
+        if "MessageId" not in answer:
+            # A proxy's answer of 200 is no acceptance.
+            raise Unavailable("answered without a MessageId: that was not SQS, or not all of it")

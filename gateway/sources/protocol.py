@@ -18,6 +18,7 @@ import structlog
 from gateway.store.protocol import PositionRow
 
 if TYPE_CHECKING:
+    from gateway.aws.client import Aws
     from gateway.sources.webhook_routes import WebhookRoutes
 
 Json: TypeAlias = Any
@@ -106,14 +107,11 @@ class Intake:
     report: Callable[..., None]
     """``report(state, **details)`` for /healthz and /metrics; state: starting | running |
     backing-off | failed; details are small and readable; ``lag=`` is a number of messages."""
-    in_thread: Callable[..., Awaitable[Any]]
-    """``await in_thread(function, *args)`` under this adapter's own limiter; where the caller is
-    cancelled, the call is left behind (``abandon_on_cancel``), lest a long poll holds up a stop."""
+    aws: Aws
+    """Signed calls to AWS services; see ``gateway.aws.service``."""
     now: Callable[[], int]
     """Milliseconds since the epoch."""
     log: structlog.stdlib.BoundLogger
-    region: str = "us-east-1"
-    """The configuration's region, where neither the adapter nor the environment names one."""
     webhooks: WebhookRoutes | None = None
     """The routes of the listener that all webhook sources share; None where there is none."""
 

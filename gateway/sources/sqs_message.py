@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -42,7 +41,7 @@ def _attribute(attribute: Mapping[str, Any]) -> dict[str, Json]:
     if "StringValue" in attribute:
         shown["stringValue"] = attribute["StringValue"]
     if "BinaryValue" in attribute:
-        shown["binaryValue"] = base64.b64encode(attribute["BinaryValue"]).decode()
+        shown["binaryValue"] = attribute["BinaryValue"]
     return shown
 
 

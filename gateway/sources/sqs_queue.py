@@ -1,13 +1,14 @@
-"""The SQS calls of one queue, made in threads; AWS's errors end here as Unavailable."""
+"""The SQS calls of one queue; AWS's errors end here as Unavailable."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
+from gateway.aws.service import Refusal
+from gateway.aws.sqs import Sqs
 from gateway.errors import Unavailable
 from gateway.sources.protocol import Intake
 
@@ -15,9 +16,8 @@ if TYPE_CHECKING:
     from gateway.sources.sqs import SqsSource
 
 Record: TypeAlias = dict[str, Any]
-"""A message as boto3 gives it: MessageId, ReceiptHandle, Body, Attributes, MessageAttributes."""
+"""A message as SQS gives it: MessageId, ReceiptHandle, Body, Attributes, MessageAttributes."""
 
-_CONNECT_SECONDS = 5
 _READ_SLACK_SECONDS = 10
 _ATTRIBUTES = ["VisibilityTimeout", "RedrivePolicy", "ApproximateNumberOfMessages"]
 _REMEDIES = {
@@ -25,9 +25,6 @@ _REMEDIES = {
         "the queue does not exist: check queue_url, region and endpoint_url"
     ),
     "QueueDoesNotExist": "the queue does not exist: check queue_url, region and endpoint_url",
-    "NoCredentialsError": (
-        "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role"
-    ),
 }
 
 
@@ -46,11 +43,11 @@ class SqsQueue:
         """Messages that wait, as far as SQS knows."""
         self._source = source
         self._intake = intake
-        self._client: Any = None
+        self._sqs = Sqs(intake.aws, source.queue_url, source.region, source.endpoint_url)
 
     async def refresh(self) -> None:
         """Read the queue's settings and how many messages wait."""
-        answer = await self._call("get_queue_attributes", AttributeNames=_ATTRIBUTES)
+        answer = await self._call("GetQueueAttributes", AttributeNames=_ATTRIBUTES)
         attributes = answer.get("Attributes", {})
         self.visibility_seconds = int(attributes.get("VisibilityTimeout", 30))
         self.redrives = "deadLetterTargetArn" in orjson.loads(
@@ -61,7 +58,7 @@ class SqsQueue:
     async def receive(self, most: int) -> list[Record]:
         """Wait up to ``wait_seconds`` for up to ``most`` messages."""
         answer = await self._call(
-            "receive_message",
+            "ReceiveMessage",
             MaxNumberOfMessages=most,
             WaitTimeSeconds=self._source.wait_seconds,
             MessageSystemAttributeNames=["All"],
@@ -72,19 +69,14 @@ class SqsQueue:
     async def delete(self, records: Sequence[Record]) -> list[Record]:
         """Delete up to ten messages; returns those for which it is worth trying again."""
         entries = _entries(records)
-        answer = await self._call("delete_message_batch", Entries=entries)
+        answer = await self._call("DeleteMessageBatch", Entries=entries)
         return self._failed("delete", records, answer)
 
     async def extend(self, records: Sequence[Record]) -> None:
         """Hide up to ten messages for the queue's whole visibility timeout from now on."""
         entries = _entries(records, VisibilityTimeout=self.visibility_seconds)
-        answer = await self._call("change_message_visibility_batch", Entries=entries)
+        answer = await self._call("ChangeMessageVisibilityBatch", Entries=entries)
         self._failed("extend", records, answer)
-
-    def close(self) -> None:
-        """Close the connections."""
-        if self._client is not None:
-            self._client.close()
 
     def _failed(
         self, operation: str, records: Sequence[Record], answer: dict[str, Any]
@@ -97,56 +89,14 @@ class SqsQueue:
                 again.append(records[int(entry["Id"])])
         return again
 
-    async def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = await self._intake.in_thread(
-            self._call_blocking, operation, {"QueueUrl": self._source.queue_url, **arguments}
-        )
-        return answer
-
-    def _call_blocking(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        from botocore.exceptions import BotoCoreError, ClientError
-        from botocore.parsers import ResponseParserError
-
+    async def _call(self, operation: str, **members: Any) -> dict[str, Any]:
+        seconds = self._source.wait_seconds + _READ_SLACK_SECONDS
         try:
-            if self._client is None:
-                self._client = self._build()
-            call: Callable[..., dict[str, Any]] = getattr(self._client, operation)
-            return call(**arguments)
-        except ClientError as error:
-            raise _unavailable(error.response.get("Error", {}).get("Code", ""), error) from None
-        except (BotoCoreError, ResponseParserError) as error:
-            raise _unavailable(type(error).__name__, error) from None
-
-    def _build(self) -> Any:
-        """A client with the standard AWS environment; it does not retry, for we back off."""
-        import boto3
-        from botocore.config import Config
-
-        session = boto3.Session()
-        region = self._source.region or _region(self._source.queue_url) or session.region_name
-        client = session.client(
-            "sqs",
-            region_name=region or self._intake.region,
-            endpoint_url=self._source.endpoint_url,
-            config=Config(
-                connect_timeout=_CONNECT_SECONDS,
-                read_timeout=self._source.wait_seconds + _READ_SLACK_SECONDS,
-                max_pool_connections=self._source.receivers + 16,
-                retries={"total_max_attempts": 1},
-            ),
-        )
-        client.meta.events.register("after-call.sqs", _check_document)
-        return client
-
-
-def _check_document(http_response: Any, **_: Any) -> None:
-    """botocore takes any body of a 200, a proxy's page or half an answer, for an empty answer: a
-    receive that finds nothing, and at once. Raises Unavailable."""
-    if http_response.status_code == 200:
-        try:
-            orjson.loads(http_response.content or b"{}")
-        except orjson.JSONDecodeError:
-            raise Unavailable("the answer is no JSON: that was not SQS, or not all of it") from None
+            return await self._sqs.call(operation, seconds, **members)
+        except Refusal as refusal:
+            raise Unavailable(
+                _REMEDIES.get(refusal.code) or str(refusal), refusal.retry_after
+            ) from None
 
 
 def _entries(records: Sequence[Record], **more: Any) -> list[dict[str, Any]]:
@@ -159,13 +109,3 @@ def _entries(records: Sequence[Record], **more: Any) -> list[dict[str, Any]]:
 
 def _readable(entry: dict[str, Any]) -> dict[str, Any]:
     return {"code": entry.get("Code"), "reason": entry.get("Message")}
-
-
-def _region(queue_url: str) -> str | None:
-    """The region that an AWS queue's URL names."""
-    match = re.match(r"https?://sqs\.([a-z0-9-]+)\.amazonaws\.com", queue_url)
-    return match[1] if match else None
-
-
-def _unavailable(code: str, error: Exception) -> Unavailable:
-    return Unavailable(_REMEDIES.get(code) or f"{code}: {error}")

@@ -22,11 +22,7 @@ _REFRESH_SECONDS = 30.0
 
 async def run_queue(source: SqsSource, intake: Intake) -> None:
     """Receive, deliver and delete until cancelled; what is in work then gets a few seconds."""
-    queue = SqsQueue(source, intake)
-    try:
-        await QueueWork(source, intake, queue).run()
-    finally:
-        queue.close()
+    await QueueWork(source, intake, SqsQueue(source, intake)).run()
 
 
 class QueueWork:

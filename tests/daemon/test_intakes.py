@@ -32,7 +32,9 @@ async def test_a_trigger_without_a_concurrency_has_that_of_its_source(tmp_path):
     (tmp_path / "stategate.yaml").write_text(json.dumps(CONFIG))
     config = load_config(tmp_path / "stategate.yaml", {})
     async with world() as made:
-        intakes = Intakes(made.engine, made.metrics, made.running, WebhookRoutes(), lambda: NOW)
+        intakes = Intakes(
+            made.engine, made.metrics, made.running, WebhookRoutes(), None, lambda: NOW
+        )
         services = intakes.services(config)
     given = {name: service.run.args[0].concurrency for name, service in services.items()}
     assert given == {"topic": 500, "queue": 64, "few": 7}

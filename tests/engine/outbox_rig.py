@@ -127,13 +127,9 @@ class World:
         return letters
 
 
-async def _in_this_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-    return function(*arguments)
-
-
 OUTLET = Outlet(
     http=None,  # type: ignore[arg-type]  # the fake sink posts nothing
-    in_thread=_in_this_thread,
+    aws=None,  # type: ignore[arg-type]
     now=now,
     log=structlog.get_logger("test"),
 )

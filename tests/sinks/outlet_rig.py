@@ -3,8 +3,8 @@
 from typing import Any
 
 import structlog
-import trio
 
+from gateway.aws.client import Aws
 from gateway.sinks.post import PostClient
 from gateway.sinks.protocol import Notification, Outlet
 
@@ -13,11 +13,11 @@ EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:fulfil:order-1"
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:fulfil"
 
 
-def make_outlet(http: PostClient) -> Outlet:
+def make_outlet(http: PostClient, aws: Aws) -> Outlet:
     """An outlet whose time stands still."""
     return Outlet(
         http=http,
-        in_thread=trio.to_thread.run_sync,
+        aws=aws,
         now=lambda: NOW,
         log=structlog.get_logger("test"),
     )

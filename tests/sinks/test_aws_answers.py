@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from outlet_rig import make_notification, make_outlet
 
+from gateway.daemon.tools import open_tools
 from gateway.errors import Unavailable
 from gateway.sinks.post import open_post_client
 from gateway.sinks.sns import SnsSink
@@ -35,9 +36,9 @@ async def test_what_is_not_aws_accepts_nothing(far_side, fault, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     stand_in, sink = far_side
-    async with open_post_client() as http:
+    async with open_post_client() as http, open_tools("us-east-1") as tools:
         stand_in.plan = lambda *_: fault
         with pytest.raises(Unavailable):
-            await sink.send(make_notification(), make_outlet(http))
+            await sink.send(make_notification(), make_outlet(http, tools.aws))
         stand_in.plan = lambda *_: None
-        await sink.send(make_notification(), make_outlet(http))
+        await sink.send(make_notification(), make_outlet(http, tools.aws))

@@ -68,7 +68,7 @@ async def test_every_status_arrives_in_order_whatever_the_receiver_answers(tmp_p
         start = trio.current_time()
         outbox = Outbox(
             store,
-            lambda name: make_outlet(http),
+            lambda name: make_outlet(http, None),
             lambda: NOW + round((trio.current_time() - start) * 1000),
             Metrics(),
         )

@@ -9,9 +9,10 @@ import pytest
 import trio
 from outlet_rig import NOW, make_outlet
 
+from gateway.daemon.tools import open_tools
 from gateway.engine.metrics import Metrics
 from gateway.engine.outbox import Outbox, SinkRoute
-from gateway.sinks import aws
+from gateway.sinks import sns, sqs
 from gateway.sinks.post import open_post_client
 from gateway.sinks.protocol import Sink
 from gateway.sinks.retry import RetrySettings
@@ -51,7 +52,8 @@ def _aws_environment(monkeypatch):
     """Credentials, and a hanging call that is given up soon."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setattr(aws, "_READ_SECONDS", 1)
+    monkeypatch.setattr(sqs, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(sns, "ANSWER_SECONDS", 1.0)
 
 
 def far_side(kind: str, told: Told) -> tuple[StandIn, Callable[[], Sink]]:
@@ -63,12 +65,12 @@ def far_side(kind: str, told: Told) -> tuple[StandIn, Callable[[], Sink]]:
                 {"type": kind, "url": hook.url, "allow_private": True, "timeout": "500ms"}
             )
         case "sns":
-            sns = StandIn(Sns(lambda _, body: told.hear(kind, body)))
-            return sns, lambda: SnsSink(type="sns", topic_arn=TOPIC, endpoint_url=sns.url)
+            topic = StandIn(Sns(lambda _, body: told.hear(kind, body)))
+            return topic, lambda: SnsSink(type="sns", topic_arn=TOPIC, endpoint_url=topic.url)
         case _:
-            sqs = SqsStandIn(heard=lambda _, body: told.hear(kind, body))
-            return sqs, lambda: SqsSink(
-                type="sqs", queue_url=sqs.queue_url("ended"), endpoint_url=sqs.url
+            queue = SqsStandIn(heard=lambda _, body: told.hear(kind, body))
+            return queue, lambda: SqsSink(
+                type="sqs", queue_url=queue.queue_url("ended"), endpoint_url=queue.url
             )
 
 
@@ -98,6 +100,7 @@ async def play(kind: str, number: int, fault: Fault | Refusal, place: Path) -> N
     retry = RetrySettings.model_validate({"first": "10ms", "max": "50ms"})
     async with (
         open_post_client() as http,
+        open_tools("us-east-1") as tools,
         open_sqlite(str(place / f"{number}.db")) as store,
         trio.open_nursery() as nursery,
     ):
@@ -105,7 +108,7 @@ async def play(kind: str, number: int, fault: Fault | Refusal, place: Path) -> N
             route = SinkRoute(kind, sink(), frozenset(STATUSES), None, None, retry, 60.0)
             began = trio.current_time()
             clock = lambda: NOW + round((trio.current_time() - began) * 1000)  # noqa: E731
-            outbox = Outbox(store, lambda _: make_outlet(http), clock, Metrics())
+            outbox = Outbox(store, lambda _: make_outlet(http, tools.aws), clock, Metrics())
             outbox.configure([route])
             nursery.start_soon(outbox.run)
             for row in (row for status in STATUSES for row in executions(status)):

@@ -16,6 +16,7 @@ from outlet_rig import EXECUTION, MACHINE, make_notification, make_outlet
 from pydantic import ValidationError
 from receiver import Receiver, Reply, open_receiver
 
+from gateway.daemon.tools import open_tools
 from gateway.errors import Rejected, Unavailable
 from gateway.sinks.post import open_post_client
 from gateway.sinks.protocol import Json, Outlet, Sink
@@ -104,8 +105,8 @@ def cloud(aws: str) -> Iterator[Aws]:
 @pytest.fixture
 async def outlet() -> AsyncIterator[Outlet]:
     """What a sink may use."""
-    async with open_post_client() as http:
-        yield make_outlet(http)
+    async with open_post_client() as http, open_tools("us-east-1") as tools:
+        yield make_outlet(http, tools.aws)
 
 
 @pytest.fixture
@@ -332,7 +333,7 @@ async def test_the_standard_environment_names_the_endpoint(cloud, outlet, monkey
     assert len(await trio.to_thread.run_sync(cloud.receive, queue)) == 1
 
 
-async def test_botocore_does_not_retry(receiver, outlet, aws):
+async def test_nothing_is_tried_again_by_itself(receiver, outlet, aws):
     """The outbox must see each failure, with its Retry-After."""
     receiver.replies.append(Reply(503, (("Retry-After", "7"),)))
     sink = SnsSink(

@@ -35,7 +35,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 async def outlet() -> AsyncIterator[Outlet]:
     """What the sink may use."""
     async with open_post_client() as http:
-        yield make_outlet(http)
+        yield make_outlet(http, None)
 
 
 def sink_to(receiver: Receiver, **settings: object) -> WebhookSink:
@@ -261,7 +261,7 @@ async def test_an_answer_to_nothing_accepts_nothing(nursery):
     url = f"http://127.0.0.1:{listener.socket.getsockname()[1]}/"
     sink = WebhookSink.model_validate({"type": "webhook", "url": url, "allow_private": True})
     async with open_post_client() as http:
-        outlet = make_outlet(http)
+        outlet = make_outlet(http, None)
         await sink.send(make_notification(id="n-1"), outlet)
         with pytest.raises(Unavailable, match="answers twice"):
             await sink.send(make_notification(id="n-2"), outlet)

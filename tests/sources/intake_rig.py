@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import structlog
@@ -92,8 +91,7 @@ class FakeTrigger:
                         await self.arrivals.wait()
 
     def intake(self, *, concurrency: int = 8, **more: Any) -> Intake:
-        """What a source is given."""
-        limiter = trio.CapacityLimiter(40)
+        """What a source is given; one of SQS needs ``aws``."""
         return Intake(
             trigger="orders",
             deliver=self.deliver,
@@ -103,10 +101,9 @@ class FakeTrigger:
             positions=_no_positions,
             rewind=self.rewind,
             report=self.report,
-            in_thread=partial(trio.to_thread.run_sync, limiter=limiter, abandon_on_cancel=True),
             now=lambda: 1_700_000_000_000,
             log=structlog.get_logger(),
-            **more,
+            **{"aws": None, **more},
         )
 
 

@@ -13,6 +13,7 @@ import trio
 from intake_rig import FakeTrigger
 from moto.server import ThreadedMotoServer
 
+from gateway.daemon.tools import open_tools
 from gateway.sources.sqs import SqsSource
 
 
@@ -85,7 +86,7 @@ async def source_on(
         **settings,
     }
     source = SqsSource.model_validate(settings)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(source.run, trigger.intake(concurrency=concurrency))
+    async with open_tools("us-east-1") as tools, trio.open_nursery() as nursery:
+        nursery.start_soon(source.run, trigger.intake(concurrency=concurrency, aws=tools.aws))
         yield nursery
         nursery.cancel_scope.cancel()

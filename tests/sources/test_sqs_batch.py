@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import trio
 from intake_rig import FakeTrigger
@@ -19,40 +17,35 @@ SOURCE = SqsSource(type="sqs", queue_url="http://127.0.0.1:1/1/orders")
 
 
 class FakeSqs:
-    """An SQS client whose answers are scripted; what is asked of it is kept."""
+    """The calls of a queue whose answers are scripted; what is asked of it is kept."""
 
     def __init__(self, failures: list[dict | Exception]) -> None:
         self.failures = failures
         self.deleted: list[list[str]] = []
         self.extended: list[list[str]] = []
 
-    def delete_message_batch(self, *, QueueUrl, Entries):
-        """Fails as the script says, then succeeds."""
-        self.deleted.append([entry["ReceiptHandle"] for entry in Entries])
-        failure = self.failures.pop(0) if self.failures else {}
+    async def call(self, operation, _seconds, *, Entries):
+        """A deletion fails as the script says, then succeeds. What was extended is by the queue's
+        own timeout, and fails at first."""
+        await trio.lowlevel.checkpoint()
+        receipts = [entry["ReceiptHandle"] for entry in Entries]
+        if operation == "DeleteMessageBatch":
+            self.deleted.append(receipts)
+            failure = self.failures.pop(0) if self.failures else {}
+        else:
+            assert {entry["VisibilityTimeout"] for entry in Entries} == {30}
+            self.extended.append(receipts)
+            failure = Unavailable("away") if len(self.extended) == 1 else {}
         if isinstance(failure, Exception):
             raise failure
         return failure
 
-    def change_message_visibility_batch(self, *, QueueUrl, Entries):
-        """Notes what was extended, and that it is by the queue's own timeout; fails at first."""
-        assert {entry["VisibilityTimeout"] for entry in Entries} == {30}
-        self.extended.append([entry["ReceiptHandle"] for entry in Entries])
-        if len(self.extended) == 1:
-            raise Unavailable("away")
-        return {}
-
 
 def batch_of(bodies: str, trigger: FakeTrigger, sqs: FakeSqs) -> Batch:
-    """A batch of messages, one for each letter; threads run at once, so the clock may jump."""
-
-    async def in_thread(function, *args):
-        await trio.lowlevel.checkpoint()
-        return function(*args)
-
-    intake = replace(trigger.intake(), in_thread=in_thread)
+    """A batch of messages, one for each letter."""
+    intake = trigger.intake()
     queue = SqsQueue(SOURCE, intake)
-    queue._client = sqs
+    queue._sqs = sqs
     records = [
         {"MessageId": body, "ReceiptHandle": f"r-{body}", "Body": f'"{body}"'} for body in bodies
     ]

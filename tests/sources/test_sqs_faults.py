@@ -6,6 +6,7 @@ import pytest
 import trio
 from intake_rig import FakeTrigger
 
+from gateway.daemon.tools import open_tools
 from gateway.sources import sqs_queue
 from gateway.sources.sqs import SqsSource
 from tests.stand_ins.server import Fault, PartOf, Refusal
@@ -48,8 +49,8 @@ async def play(operation: str, number: int, fault: Fault | Refusal | PartOf) -> 
             endpoint_url=stand_in.url,
             wait_seconds=1,
         )
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(source.run, trigger.intake(concurrency=10))
+        async with open_tools("us-east-1") as tools, trio.open_nursery() as nursery:
+            nursery.start_soon(source.run, trigger.intake(concurrency=10, aws=tools.aws))
             queue = stand_in.queue("orders")
             await trigger.until(lambda: queue.counts() == (0, 0), 60)
             await trigger.until(lambda: stand_in.calls[operation] > number - 1, 60)
@@ -95,8 +96,8 @@ async def extend(number: int, fault: Fault | Refusal | PartOf) -> None:
             endpoint_url=stand_in.url,
             wait_seconds=1,
         )
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(source.run, trigger.intake(concurrency=10))
+        async with open_tools("us-east-1") as tools, trio.open_nursery() as nursery:
+            nursery.start_soon(source.run, trigger.intake(concurrency=10, aws=tools.aws))
             await trigger.until(lambda: stand_in.calls[operation] > number, 60)
             trigger.gate.set()
             queue = stand_in.queue("orders")
@@ -124,8 +125,8 @@ async def test_a_call_that_always_fails_is_no_hot_loop(fault):
         source = SqsSource(
             type="sqs", queue_url=stand_in.queue_url("orders"), endpoint_url=stand_in.url
         )
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(source.run, trigger.intake())
+        async with open_tools("us-east-1") as tools, trio.open_nursery() as nursery:
+            nursery.start_soon(source.run, trigger.intake(aws=tools.aws))
             pauses = lambda: [s for s, _ in trigger.reports].count("backing-off")  # noqa: E731
             await trigger.until(lambda: pauses() == 3, 30)
             assert stand_in.calls["ReceiveMessage"] == 3

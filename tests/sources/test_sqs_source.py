@@ -219,7 +219,7 @@ async def test_an_endpoint_that_goes_away_and_comes_back(make_queue) -> None:
             await trigger.until(lambda: len(trigger.started) == 1)
             await queue.until(0, 0)
         await trigger.until(lambda: trigger.states[-1] == "backing-off")
-        assert "EndpointConnectionError" in trigger.reports[-1][1]["reason"]
+        assert "ConnectError" in trigger.reports[-1][1]["reason"]
         with sqs_endpoint(port):
             queue.send(2)
             await trigger.until(lambda: len(trigger.started) == 2)
