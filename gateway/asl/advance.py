@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.asl import flow
+from gateway.asl import pattern_records as p
 from gateway.asl import records as r
 from gateway.asl import stimuli as s
 from gateway.asl.errors import StateError
@@ -114,7 +115,7 @@ def _take(run: Run, stimulus: Stimulus) -> None:
                 _timer_fired(run, number, kind)
         case s.Stop() | s.Expire() | s.Redrive():
             _obey(run, stimulus)
-        case s.HandOut() | s.Return() | s.Succeed() | s.Fail():
+        case s.HandOut() | s.Return() | s.Submit() | s.Succeed() | s.Fail():
             task = run.execution.task(stimulus.number)
             if task is not None:
                 _answer(run, task, stimulus)
@@ -183,7 +184,9 @@ def _timer_fired(run: Run, number: int, kind: str) -> None:
         _guarded(run, frame, run.state(frame).timer_fired)
 
 
-def _answer(run: Run, task: Task, stimulus: s.HandOut | s.Return | s.Succeed | s.Fail) -> None:
+def _answer(
+    run: Run, task: Task, stimulus: s.HandOut | s.Return | s.Submit | s.Succeed | s.Fail
+) -> None:
     frame = run.execution.frames[task.frame]
     match stimulus:
         case s.HandOut(number, worker, token_hash):
@@ -193,6 +196,9 @@ def _answer(run: Run, task: Task, stimulus: s.HandOut | s.Return | s.Succeed | s
         case s.Return(number, token_hash):
             if task.token_hash == token_hash:
                 run.emit(r.TaskReturned(frame.id, number))
+        case s.Submit(number, output):
+            if task.submitted_at is None and _fits(run, frame, task, output):
+                run.emit(p.TaskSubmitted(frame.id, number, output))
         case s.Succeed(token_hash=token_hash) | s.Fail(token_hash=token_hash):
             if token_hash is None or token_hash == task.token_hash:
                 _ended(run, frame, task, stimulus)
@@ -201,19 +207,25 @@ def _answer(run: Run, task: Task, stimulus: s.HandOut | s.Return | s.Succeed | s
 def _ended(run: Run, frame: Frame, task: Task, stimulus: s.Succeed | s.Fail) -> None:
     match stimulus:
         case s.Succeed(number, output):
-            what = f"state/task '{name_in_errors(task.resource)}' returned a result"
-            try:
-                run.checked(output, what)
-            except StateError as error:
-                # AWS: States.ALL does catch this one, unlike the same error of a state's output.
-                caught = StateError(error.error, error.cause, also="States.ALL")
-                _task_failed(run, frame, number, caught)
+            if not _fits(run, frame, task, output):
                 return
             run.emit(r.TaskSucceeded(frame.id, number, output))
             state = run.state(frame)
             _guarded(run, frame, lambda run, frame: flow.leave(run, frame, state, output))
         case s.Fail(number, error_name, cause):
             _task_failed(run, frame, number, StateError(error_name, cause))
+
+
+def _fits(run: Run, frame: Frame, task: Task, output: Json) -> bool:
+    """Whether what was answered is not too large; where it is, the task has failed."""
+    try:
+        run.checked(output, f"state/task '{name_in_errors(task.resource)}' returned a result")
+    except StateError as error:
+        # AWS: States.ALL does catch this one, unlike the same error of a state's output.
+        caught = StateError(error.error, error.cause, also="States.ALL")
+        _task_failed(run, frame, task.number, caught)
+        return False
+    return True
 
 
 def _task_failed(run: Run, frame: Frame, number: int, error: StateError) -> None:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from gateway.asl import members as known
 from gateway.asl.outline import Outlined, outline, programs
-from gateway.asl.resources import ACTIVITY, family
+from gateway.asl.resources import ACTIVITY, CALLBACK, family, pattern
 from gateway.asl.scope import Json
 
 
@@ -125,7 +125,7 @@ def endless_tasks(state: Outlined) -> Iterator[Advice]:
     resource = state.members.get("Resource")
     if state.members.get("Type") != "Task" or not isinstance(resource, str):
         return
-    callback = resource.endswith(".waitForTaskToken")
+    callback = pattern(resource) == CALLBACK
     if (callback or family(resource) == ACTIVITY) and not _TIMEOUTS & state.members.keys():
         whom = "its callback never comes" if callback else "its worker dies"
         message = (
@@ -143,7 +143,7 @@ _TIMEOUTS: Final = frozenset(
 def lost_tokens(state: Outlined) -> Iterator[Advice]:
     """A callback whose token is not handed on can be answered by nobody."""
     resource = state.members.get("Resource")
-    if isinstance(resource, str) and resource.endswith(".waitForTaskToken"):
+    if isinstance(resource, str) and pattern(resource) == CALLBACK:
         given = [state.members.get(name) for name in ("Parameters", "Arguments")]
         if not any("Task.Token" in text for value in given for text in _strings(value)):
             message = "the task token is handed to nobody: put $$.Task.Token into Parameters"

@@ -41,6 +41,8 @@ def context_object(
     }
     if frame.type in RETRIABLE:
         context["State"]["RetryCount"] = sum(frame.retries.values())
+    if frame.token:
+        context["Task"] = {"Token": frame.token}
     item = item or _map_item(execution, frame)
     if item is not None:
         context["Map"] = {"Item": item}

@@ -20,13 +20,14 @@ from gateway.asl.fields import SCHEMA, Fields
 from gateway.asl.languages.jsonata import JSONATA
 from gateway.asl.languages.jsonpath import JSONPATH
 from gateway.asl.languages.language import QueryLanguage
+from gateway.asl.resources import pattern
 from gateway.asl.scope import Json
 from gateway.asl.states.choice import Choice
 from gateway.asl.states.map import Map
 from gateway.asl.states.parallel import Parallel
 from gateway.asl.states.passing import Fail, Pass, Succeed
 from gateway.asl.states.state import Catcher, Program, Retrier, State, StateMachine
-from gateway.asl.states.task import Task
+from gateway.asl.states.task import Task, TokenEntry
 from gateway.asl.states.wait import Wait
 from gateway.asl.variables import assigned_names
 
@@ -274,9 +275,12 @@ def _wait(fields: Fields, common: Common, language: QueryLanguage, _place: Place
 
 def _task(fields: Fields, common: Common, language: QueryLanguage, _place: Place) -> State:
     fields.require("Resource")
+    resource = fields.string("Resource") or ""
+    if pattern(resource):
+        common = {**common, "entry": TokenEntry(common["entry"])}
     return Task(
         **_failing(fields, common, language),
-        resource=fields.string("Resource") or "",
+        resource=resource,
         timeout=language.seconds(fields, "TimeoutSeconds"),
         heartbeat=language.seconds(fields, "HeartbeatSeconds"),
     )

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 from orjson import dumps
 
 from gateway.asl import map_run_records as m
+from gateway.asl import pattern_records as p
 from gateway.asl import records as r
 from gateway.asl.execution import Execution
 from gateway.asl.frame import Identity, map_run_arn
@@ -162,12 +163,12 @@ def _where(resource: str) -> dict[str, Json]:
     return {"resourceType": service, "resource": action}
 
 
-def _task_ended(word: str) -> Callable[[Any, Execution], _Details]:
+def _task_told(word: str) -> Callable[[Any, Execution], _Details]:
     def build(record: Any, execution: Execution) -> _Details:
         frame = execution.frames[record.frame]
         name = family(frame.resource)
         details = _where(frame.resource) if name == TASK else {}
-        if isinstance(record, r.TaskSucceeded):
+        if isinstance(record, r.TaskSucceeded | p.TaskSubmitted):
             return f"{name}{word}", {**details, **_text("output", execution.text(record.output))}
         return f"{name}{word}", {**details, **_error(record)}
 
@@ -216,9 +217,10 @@ _EVENTS: Final[dict[type[Record], Callable[[Any, Execution], _Details]]] = {
     r.StateAborted: _aborted,
     r.TaskScheduled: _scheduled,
     r.TaskStarted: _task_started,
-    r.TaskSucceeded: _task_ended("Succeeded"),
-    r.TaskFailed: _task_ended("Failed"),
-    r.TaskTimedOut: _task_ended("TimedOut"),
+    p.TaskSubmitted: _task_told("Submitted"),
+    r.TaskSucceeded: _task_told("Succeeded"),
+    r.TaskFailed: _task_told("Failed"),
+    r.TaskTimedOut: _task_told("TimedOut"),
     r.ParallelStarted: _bare("ParallelStateStarted"),
     r.ParallelSucceeded: _bare("ParallelStateSucceeded"),
     r.ParallelFailed: _bare("ParallelStateFailed"),

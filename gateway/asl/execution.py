@@ -12,11 +12,13 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from gateway.asl import map_run_records as m
+from gateway.asl import pattern_records as p
 from gateway.asl import records as r
 from gateway.asl.frame import Frame, Join, MapRun, Task, Timer
 from gateway.asl.frames import Frames, Status
 from gateway.asl.records import INTERNAL, SAME, Record
-from gateway.asl.resources import ACTIVITY, family
+from gateway.asl.resources import ACTIVITY, CALLBACK, family, pattern
+from gateway.asl.tokens import token_hash
 
 _FINAL: Final[dict[type[Record], Status]] = {
     r.ExecutionSucceeded: "SUCCEEDED",
@@ -58,7 +60,7 @@ class Execution(Frames):
         frame.state, frame.type, frame.next = record.name, record.type, None
         frame.entered_at, frame.entered_event = at, self.event_id
         frame.entered_after = self.previous_event_id
-        frame.resource = ""
+        frame.resource = frame.token = ""
         if frame.retries:
             frame.retries = {}
         if frame.assigned:
@@ -110,7 +112,8 @@ class Execution(Frames):
         self._park(frame, record.number)
         given = frame.data if record.input is SAME else record.input
         timeouts = (record.timeout_seconds, record.heartbeat_seconds)
-        self._put(Task(record.number, record.frame, record.resource, given, *timeouts, at))
+        task = Task(record.number, record.frame, record.resource, given, *timeouts, at)
+        self._put(task._replace(token_hash=token_hash(frame.token)) if frame.token else task)
 
     def _task_started(self, record: r.TaskStarted | r.TaskResumed, at: int) -> None:
         frame = self.frames[record.frame]
@@ -121,12 +124,20 @@ class Execution(Frames):
         frame.handed_out = record.number
         self._put(task._replace(started_at=at, worker=record.worker, token_hash=record.token_hash))
         limits = {"timeout": task.timeout_seconds}
-        if family(task.resource) == ACTIVITY:
-            # Nobody else can send heartbeats.
+        if task.heartbeat_seconds is not None and _is_elsewhere(task.resource):
             limits["heartbeat"] = task.heartbeat_seconds
         for kind, seconds in limits.items():
             if seconds is not None:
                 self._put(Timer(record.number, kind, at + seconds * 1000, seconds * 1000))
+
+    def _task_token_made(self, record: p.TaskTokenMade, _at: int) -> None:
+        self.frames[record.frame].token = record.token
+
+    def _task_submitted(self, record: p.TaskSubmitted, at: int) -> None:
+        self._event(self.frames[record.frame])
+        task = self.task(record.number)
+        assert task is not None, "a task whose call is answered is open"
+        self._put(task._replace(submitted_at=at))
 
     def _task_returned(self, record: r.TaskReturned, _at: int) -> None:
         task = self.task(record.number)
@@ -275,6 +286,8 @@ class Execution(Frames):
         r.RetryScheduled: _retry_scheduled,
         r.TaskScheduled: _task_scheduled,
         r.TaskStarted: _task_started,
+        p.TaskTokenMade: _task_token_made,
+        p.TaskSubmitted: _task_submitted,
         r.TaskReturned: _task_returned,
         r.TaskResumed: _task_started,
         r.TaskSucceeded: _task_ended,
@@ -303,6 +316,11 @@ class Execution(Frames):
         r.ExecutionAborted: _execution_ended,
         r.ExecutionTimedOut: _execution_ended,
     }
+
+
+def _is_elsewhere(resource: str) -> bool:
+    """Whether somebody has the task who can send heartbeats."""
+    return family(resource) == ACTIVITY or pattern(resource) == CALLBACK
 
 
 _APPLY: Final = {

@@ -9,11 +9,11 @@ import orjson
 
 from gateway.asl.errors import DefinitionError, Diagnostic
 from gateway.asl.fields import SCHEMA
-from gateway.asl.resources import ACTIVITY, family
+from gateway.asl.resources import ACTIVITY, CALLBACK, SYNC, SYNC_PARSED, family, pattern
 
 Json: TypeAlias = Any
-_PATTERNS: Final = {".sync": ".sync", ".sync:2": ".sync", ".waitForTaskToken": ".waitForTaskToken"}
-"""How a Resource ends that waits for more than its answer, and what AWS calls that."""
+_SAID: Final = {SYNC: SYNC, SYNC_PARSED: SYNC, CALLBACK: CALLBACK}
+"""What AWS calls each pattern here."""
 
 
 def only_express(definition: str) -> None:
@@ -39,10 +39,9 @@ def _unsupported(program: Json, path: str) -> Iterator[Diagnostic]:
 def _task(resource: str, path: str) -> Iterator[Diagnostic]:
     if family(resource) == ACTIVITY:
         yield _diagnostic("Express state machine does not support Activity tasks", path)
-    for end, pattern in _PATTERNS.items():
-        if resource.endswith(end):
-            message = f"Express state machine does not support '{pattern}' service integration"
-            yield _diagnostic(message, path)
+    if (waits := pattern(resource)) != "":
+        message = f"Express state machine does not support '{_SAID[waits]}' service integration"
+        yield _diagnostic(message, path)
 
 
 def _processor(processor: Json, path: str) -> Iterator[Diagnostic]:

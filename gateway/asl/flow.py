@@ -9,6 +9,7 @@ query language's matter (``gateway.asl.languages``).
 from __future__ import annotations
 
 from functools import cached_property
+from hashlib import sha256
 from random import Random
 from typing import Final
 
@@ -24,6 +25,7 @@ from gateway.asl.languages.language import Outcome
 from gateway.asl.records import INTERNAL, SAME, Record
 from gateway.asl.scope import Json, Scope
 from gateway.asl.states.state import Program, Retrier, State, StateMachine
+from gateway.asl.tokens import token_text
 from gateway.asl.variables import check_variables
 
 MAX_EVENTS: Final = 25_000
@@ -76,6 +78,13 @@ class Run:
     def number(self) -> int:
         """A number that no frame, timer or task of the execution ever had."""
         return self.execution.next_number
+
+    def token(self) -> str:
+        """The token of the task that takes the next number. It comes from the seed by another way
+        than the dice, so that whoever saw what they gave cannot know it."""
+        number = self.number()
+        secret = sha256(self._seed + number.to_bytes(8, "big")).digest()[:16]
+        return token_text(self.execution.identity.id, number, secret)
 
     def dumps(self, value: Json) -> bytes:
         """The document as JSON text; made once in a step for the same object."""

@@ -22,6 +22,8 @@ class Identity(NamedTuple):
     """Of the version that it was started through."""
     alias_arn: str | None = None
     """Of the alias that it was started through."""
+    id: int = 0
+    """Of its row: task tokens name it."""
 
 
 def map_run_arn(parent: Identity, label: str, id: str) -> str:  # noqa: A002
@@ -52,6 +54,8 @@ class Task(NamedTuple):
     started_at: int | None = None
     worker: str | None = None
     token_hash: str | None = None
+    submitted_at: int | None = None
+    """When its call was answered, of one that is not over with that."""
 
 
 class MapRun(NamedTuple):
@@ -121,6 +125,7 @@ class Frame:
         "resource",
         "retries",
         "state",
+        "token",
         "type",
         "variables",
         "wait",
@@ -163,6 +168,8 @@ class Frame:
         """How often each retrier of the current state has been used."""
         self.resource = ""
         """What the current task asks for, for the events of its end."""
+        self.token = ""
+        """By which the current task may be answered, where the state knows it."""
         self.handed_out: int | None = None
         """Number of the task that a worker has had once: another hand-out leaves no event."""
 

@@ -21,6 +21,7 @@ from gateway.asl.map_run_records import (
     MapRunStarted,
     MapRunSucceeded,
 )
+from gateway.asl.pattern_records import TaskSubmitted, TaskTokenMade
 
 
 class _Same(Enum):
@@ -298,6 +299,8 @@ Record: TypeAlias = (
     | RetryScheduled
     | TaskScheduled
     | TaskStarted
+    | TaskTokenMade
+    | TaskSubmitted
     | TaskReturned
     | TaskResumed
     | TaskSucceeded
@@ -332,6 +335,7 @@ INTERNAL: Final[frozenset[type[Record]]] = frozenset(
         VariablesAssigned,
         WaitStarted,
         RetryScheduled,
+        TaskTokenMade,
         TaskReturned,
         TaskResumed,
         BranchSucceeded,
@@ -372,6 +376,8 @@ CODES: Final[dict[type[Record], int]] = {
     BranchFailed: 29,
     VariablesAssigned: 40,
     EvaluationFailed: 41,
+    TaskSubmitted: 50,
+    TaskTokenMade: 51,
     DistributedMapStarted: 60,
     MapRunStarted: 61,
     MapRunSucceeded: 62,

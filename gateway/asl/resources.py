@@ -1,5 +1,5 @@
-"""What a Task's Resource says: which family of history events it has, and its service and
-action."""
+"""What a Task's Resource says: which family of history events it has, its service and action, and
+how the task ends."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from typing import Final
 ACTIVITY: Final = "Activity"
 LAMBDA: Final = "LambdaFunction"
 TASK: Final = "Task"
+
+CALLBACK: Final = ".waitForTaskToken"
+SYNC: Final = ".sync"
+SYNC_PARSED: Final = ".sync:2"
+_PATTERNS: Final = (CALLBACK, SYNC, SYNC_PARSED)
 
 _ACTIVITY = re.compile(r"arn:[^:]+:states:[^:]*:[^:]*:activity:.+")
 _LAMBDA = re.compile(r"arn:[^:]+:lambda:[^:]*:[^:]*:function:.+")
@@ -33,3 +38,17 @@ def parts(resource: str) -> tuple[str, str]:
     sendMessage."""
     found = _INTEGRATION.fullmatch(resource)
     return (found[1], found[2]) if found else ("", resource)
+
+
+def pattern(resource: str) -> str:
+    """How a task ends that is not over with the answer to its call: CALLBACK (somebody has its
+    token), SYNC or SYNC_PARSED (what it has begun ends); otherwise nothing."""
+    if family(resource) != TASK:
+        return ""
+    return next((each for each in _PATTERNS if resource.endswith(each)), "")
+
+
+def called(resource: str) -> str:
+    """The Resource that is called: waiting for a token is the same for all of them, so that is no
+    part of it; how something is begun whose end is waited for is."""
+    return resource.removesuffix(CALLBACK) if pattern(resource) == CALLBACK else resource

@@ -47,6 +47,13 @@ class Return(NamedTuple):
     token_hash: str
 
 
+class Submit(NamedTuple):
+    """The call of a task that is not over with it has been answered."""
+
+    number: int
+    output: Json
+
+
 class Succeed(NamedTuple):
     """The task's result. With a ``token_hash`` it counts only for the hand-out that it names."""
 
@@ -83,5 +90,15 @@ class Expire(NamedTuple):
 
 
 Stimulus: TypeAlias = (
-    Start | Continue | TimerFired | HandOut | Return | Succeed | Fail | Stop | Expire | Redrive
+    Start
+    | Continue
+    | TimerFired
+    | HandOut
+    | Return
+    | Submit
+    | Succeed
+    | Fail
+    | Stop
+    | Expire
+    | Redrive
 )

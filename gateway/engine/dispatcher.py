@@ -9,7 +9,8 @@ without an answer, under the same key, and what waits then is called as any othe
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import ClassVar, Final
 from uuid import UUID, uuid5
 
@@ -18,7 +19,7 @@ import structlog
 import trio
 
 from gateway.asl import stimuli
-from gateway.asl.resources import ACTIVITY, family
+from gateway.asl.resources import ACTIVITY, called, family, pattern
 from gateway.asl.stimuli import Stimulus
 from gateway.engine.metrics import Metrics
 from gateway.store.protocol import TaskRow
@@ -63,6 +64,7 @@ class Dispatcher:
         self._metrics = metrics
         self._lanes = [_Lane(runner) for runner in (*runners, _NoIntegration())]
         self._homes: dict[Key, _Lane] = {}
+        self._spared: set[Key] = set()
         self._nursery: trio.Nursery | None = None
         self._closing = False
         self._idle = trio.Event()
@@ -95,8 +97,9 @@ class Dispatcher:
             self._fill(lane)
 
     def resume(self, row: TaskRow) -> None:
-        """A task that stood when the engine began, as listed: without its input."""
-        if family(row.resource) != ACTIVITY:
+        """A task that stood when the engine began, as listed: without its input. One whose call
+        was answered is not called again."""
+        if family(row.resource) != ACTIVITY and row.submitted_at is None:
             key = (row.execution, row.number)
             lane = self._homes[key] = self._lane(row.resource)
             lane.waiting[key] = None
@@ -106,14 +109,24 @@ class Dispatcher:
         lane = self._homes.pop(key, None)
         if lane is not None:
             lane.waiting.pop(key, None)
-            if (call := lane.calls.get(key)) is not None:
+            if key not in self._spared and (call := lane.calls.get(key)) is not None:
                 call.cancel()
+
+    @contextmanager
+    def spared(self, key: Key) -> Iterator[None]:
+        """Around an answer by token. Where that ends the task, whoever is being called may be who
+        gave it, and is not cut off in the middle."""
+        self._spared.add(key)
+        try:
+            yield
+        finally:
+            self._spared.discard(key)
 
     def _busy(self) -> bool:
         return any(lane.calls for lane in self._lanes)
 
     def _lane(self, resource: str) -> _Lane:
-        return next(lane for lane in self._lanes if lane.runner.takes(resource))
+        return next(lane for lane in self._lanes if lane.runner.takes(called(resource)))
 
     def _fill(self, lane: _Lane) -> None:
         while self._nursery is not None and lane.waiting and lane.has_room and not self._closing:
@@ -146,7 +159,7 @@ class Dispatcher:
         return row if await self._handle(row.execution, start) else None
 
     async def _call(self, runner: Runner, row: TaskRow) -> Stimulus:
-        request = TaskRequest(row.resource, orjson.loads(row.input), _key(row))
+        request = TaskRequest(called(row.resource), orjson.loads(row.input), _key(row))
         with self._metrics.task_call(runner.name) as seen:
             try:
                 result = await runner.call(request)
@@ -162,7 +175,8 @@ class Dispatcher:
                 cause = f"Internal error: {type(bug).__name__}: {bug}"
                 return stimuli.Fail(row.number, "States.TaskFailed", cause)
             seen("succeeded")
-        return stimuli.Succeed(row.number, result)
+        over = pattern(row.resource) == ""
+        return (stimuli.Succeed if over else stimuli.Submit)(row.number, result)
 
 
 def _key(row: TaskRow) -> str:

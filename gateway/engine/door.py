@@ -340,5 +340,6 @@ def newborn(row: ExecutionRow, role_arn: str) -> Execution:
         *(row.arn, row.name, row.machine_arn, role_arn, row.start_at, row.input),
         version_arn=qualified(row.machine_arn, row.version),
         alias_arn=qualified(row.machine_arn, row.alias),
+        id=row.id,
     )
     return Execution(identity, orjson.loads(row.input))

@@ -285,7 +285,9 @@ class Engine:
         await self._answer(named, stimuli.Fail(named.number, error, cause, named.hash))
 
     async def _answer(self, named: Token, stimulus: Stimulus) -> None:
-        if not await self._door.handle(named.execution, stimulus):
+        with self._dispatcher.spared((named.execution, named.number)):
+            counted = await self._door.handle(named.execution, stimulus)
+        if not counted:
             raise await self._no_such_task(named)
 
     async def task_heartbeat(self, token: str) -> None:

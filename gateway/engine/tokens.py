@@ -1,19 +1,15 @@
-"""Task tokens: they name a task, prove that their holder was handed it, and cannot be guessed.
+"""Task tokens, as they come back: which task one names, and whose hash it has to have.
 
-A token is base64url of a version byte, the execution's id, the task's number and 16 random bytes.
-Only its SHA-256 is stored.
+Of a hand-out to a worker only the hash is stored.
 """
 
 from __future__ import annotations
 
 import os
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from hashlib import sha256
-from struct import Struct
-from typing import Final, NamedTuple
+from base64 import urlsafe_b64decode
+from typing import NamedTuple
 
-_FORM: Final = Struct(">BqI16s")
-_VERSION: Final = 1
+from gateway.asl.tokens import FORM, VERSION, token_hash, token_text
 
 
 class Token(NamedTuple):
@@ -27,9 +23,8 @@ class Token(NamedTuple):
 
 def new_token(execution: int, number: int) -> tuple[str, str]:
     """A token for a hand-out, and its hash."""
-    data = _FORM.pack(_VERSION, execution, number, os.urandom(16))
-    text = urlsafe_b64encode(data).rstrip(b"=").decode()
-    return text, _hash(text)
+    text = token_text(execution, number, os.urandom(16))
+    return text, token_hash(text)
 
 
 def read_token(text: str) -> Token | None:
@@ -38,11 +33,7 @@ def read_token(text: str) -> Token | None:
         data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:
         return None
-    if len(data) != _FORM.size or data[0] != _VERSION:
+    if len(data) != FORM.size or data[0] != VERSION:
         return None
-    _, execution, number, _ = _FORM.unpack(data)
-    return Token(execution, number, _hash(text))
-
-
-def _hash(text: str) -> str:
-    return sha256(text.encode()).hexdigest()
+    _, execution, number, _ = FORM.unpack(data)
+    return Token(execution, number, token_hash(text))

@@ -93,6 +93,7 @@ def effect_row(
         None if effect.token_hash is None else bytes.fromhex(effect.token_hash),
         effect.worker,
         effect.started_at,
+        effect.submitted_at,
     )
 
 

@@ -95,6 +95,8 @@ class TaskRow(NamedTuple):
     worker: str | None = None
     started_at: int | None = None
     """None while it waits in its queue."""
+    submitted_at: int | None = None
+    """When its call was answered, of one that is not over with that; it is not called again."""
 
 
 class NotificationRow(NamedTuple):

@@ -3,6 +3,11 @@
 A runner takes some Resources and calls what they name. The engine owns everything else: it writes
 the task's start before the call and its outcome after it, bounds how many calls run at a time, ends
 those whose time is up, and makes a call again that a crash interrupted.
+
+Of AWS's patterns a runner sees little. ``.waitForTaskToken`` is the engine's: every Resource that a
+runner takes has it, is asked for without it, and its answer is TaskSubmitted; whoever holds the
+token ends the task. A Resource with ``.sync`` is another one than that without it: a runner that
+begins something whose end can be told takes it by its whole name.
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ class TaskRequest:
     """One attempt of a Task state."""
 
     resource: str
-    """As in the definition."""
+    """As in the definition, without ``.waitForTaskToken``."""
     input: Json
     """What Parameters or Arguments made."""
     key: str

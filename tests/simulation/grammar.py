@@ -13,18 +13,27 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.asl.resources import pattern
+
 Json = Any
 
 OUTSIDE = {"ExecutionAborted": "ABORTED", "ExecutionTimedOut": "TIMED_OUT"}
 FINAL = {"ExecutionSucceeded": "SUCCEEDED", "ExecutionFailed": "FAILED", **OUTSIDE}
 
+FAMILIES = ("Activity", "LambdaFunction", "Task")
+"""What the events of a task begin with; its Resource says which."""
+_OPEN = {"Started", "Submitted"}
+_OF_TASKS = {
+    "Scheduled": {"Entered", "Failed", "TimedOut", "Succeeded"},
+    "Started": {"Scheduled"},
+    "Submitted": {"Started"},
+    "Succeeded": _OPEN,
+    "Failed": _OPEN,
+    "TimedOut": _OPEN,
+}
 PHASES: dict[str, dict[str, set[str]]] = {
     # An event of a state: in which phases of which type it may come.
-    "ActivityScheduled": {"Task": {"Entered", "Failed", "TimedOut", "Succeeded"}},
-    "ActivityStarted": {"Task": {"Scheduled"}},
-    "ActivitySucceeded": {"Task": {"Started"}},
-    "ActivityFailed": {"Task": {"Started"}},
-    "ActivityTimedOut": {"Task": {"Started"}},
+    **{f"{f}{word}": {"Task": phases} for f in FAMILIES for word, phases in _OF_TASKS.items()},
     "ParallelStateStarted": {"Parallel": {"Entered", "Started", "Succeeded"}},
     "ParallelStateSucceeded": {"Parallel": {"Started"}},
     "ParallelStateFailed": {"Parallel": {"Started"}},
@@ -47,7 +56,7 @@ TASK_FAILURES = {*CAUGHT, "Succeeded"}
 """A result that does not fit into the document fails a task, or a join, after its success."""
 ABORTS = {
     "Wait": {"Entered"},
-    "Task": {"Scheduled", "Started", *TASK_FAILURES},
+    "Task": {"Scheduled", "Started", "Submitted", *TASK_FAILURES},
     "Parallel": {"Started", "Succeeded"},
     "Map": {"Started", "Succeeded"},
 }
@@ -246,8 +255,9 @@ class _Reader:
             return False
         if kind in _OF_JOINS:
             return _OF_JOINS[kind](self, line, event)
-        line.phase, line.last = kind.removeprefix("Activity"), self._id
-        return True
+        line.phase = next(phase for phase in _OF_TASKS if kind.endswith(phase))
+        line.last = self._id
+        return line.phase != "Submitted" or pattern(line.definition["Resource"]) != ""
 
     def _complete(self, line: Line, _event: Json) -> bool:
         if line.children or line.begun != line.length:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from gateway.asl import pattern_records as p
 from gateway.asl import records as r
+from gateway.asl.languages.language import Entry
 from gateway.asl.records import SAME
 from gateway.asl.scope import Expression, Json
 from gateway.asl.states.state import State
@@ -13,6 +15,19 @@ from gateway.asl.states.state import State
 if TYPE_CHECKING:
     from gateway.asl.flow import Run
     from gateway.asl.frame import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEntry:
+    """The way into a task with a token: made before the arguments, which may hand it on."""
+
+    entry: Entry | None
+    """The way in that the query language knows."""
+
+    def __call__(self, run: Run, frame: Frame) -> Json:
+        """The effective input."""
+        run.emit(p.TaskTokenMade(frame.id, run.token()))
+        return frame.data if self.entry is None else self.entry(run, frame)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

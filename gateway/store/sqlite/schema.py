@@ -151,10 +151,23 @@ def _publications(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+_VERSION_4 = (
+    # Tasks that wait for a token, or for what they have begun.
+    "ALTER TABLE tasks ADD COLUMN submitted_at INTEGER",
+)
+
+
+def _patterns(connection: sqlite3.Connection) -> None:
+    """Calls that are answered before their task is over."""
+    for statement in _VERSION_4:
+        connection.execute(statement)
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _create,
     _fewer_indexes,
     _publications,
+    _patterns,
 )
 """The n-th brings a file from version n to n + 1 (``PRAGMA user_version``)."""
 
