@@ -13,7 +13,7 @@ from gateway.asl import records as r
 from gateway.asl import stimuli as s
 from gateway.asl.errors import StateError
 from gateway.asl.execution import Execution
-from gateway.asl.flow import HistoryFull, Run
+from gateway.asl.flow import HistoryFull, Run, Witness
 from gateway.asl.frame import Frame, Task, Timer
 from gateway.asl.records import Record
 from gateway.asl.resources import name_in_errors
@@ -53,13 +53,14 @@ def advance(
     at: int,
     seed: bytes,
     budget: int = BUDGET,
+    witness: Witness | None = None,
 ) -> Step:
     """Apply the stimulus and go on as far as possible without the outside world.
 
     ``at`` is milliseconds since the epoch, ``seed`` 16 bytes. A stimulus for something that no
-    longer waits gives a step without records.
+    longer waits gives a step without records. ``witness`` sees each record when it was applied.
     """
-    run = Run(machine, execution, at, seed)
+    run = Run(machine, execution, at, seed, witness)
     bug: Exception | None = None
     taken = False
     try:
@@ -78,9 +79,7 @@ def advance(
 
 
 def _end(run: Run, cause: str) -> None:
-    record = r.ExecutionFailed(0, "States.Runtime", cause)
-    run.execution.apply(record, run.at)
-    run.records.append(record)
+    run.write(r.ExecutionFailed(0, "States.Runtime", cause))
 
 
 def _go_on(run: Run, budget: int) -> None:

@@ -24,6 +24,10 @@ from gateway.asl.scope import Json
 
 Event: TypeAlias = dict[str, Any]
 """One event with botocore's member names; ``timestamp`` in milliseconds since the epoch."""
+_DATA: Final = frozenset(
+    {"input", "inputDetails", "output", "outputDetails", "parameters", "assignedVariables"}
+)
+"""Of an event's details, what an execution works on."""
 _WHOLE: Final[dict[str, Json]] = {"truncated": False}
 _Details: TypeAlias = tuple[str, dict[str, Json] | None]
 
@@ -65,6 +69,20 @@ def present(record: Record, execution: Execution, at: int) -> Event:
     if details is not None:
         event[_member(type_)] = details
     return event
+
+
+def without_data(event: Event) -> Event:
+    """The event as it is shown where the data of executions is not asked for."""
+    return {
+        name: {key: value[key] for key in value.keys() - _DATA} if type(value) is dict else value
+        for name, value in event.items()
+    }
+
+
+def details(event: Event) -> dict[str, Json]:
+    """The members that are of the event's type alone."""
+    found: dict[str, Json] = event.get(_member(event["type"]), {})
+    return found
 
 
 @cache

@@ -8,10 +8,11 @@ query language's matter (``gateway.asl.languages``).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from hashlib import sha256
 from random import Random
-from typing import Final
+from typing import Final, TypeAlias
 
 import orjson
 
@@ -44,6 +45,10 @@ _FAILED: Final[dict[str, type[r.MapFailed | r.ParallelFailed]]] = {
 """How it is told that a state with others inside has failed."""
 
 
+Witness: TypeAlias = Callable[[Record, Execution, int], None]
+"""Sees a record, the execution as it has become by it, and when that was."""
+
+
 class HistoryFull(Exception):
     """The next event would be number 25,000, which AWS keeps for the failure."""
 
@@ -52,13 +57,22 @@ class Run:
     """One step in the making: applies each record as it is emitted and keeps what the step is made
     of."""
 
-    def __init__(self, machine: StateMachine, execution: Execution, at: int, seed: bytes) -> None:
+    def __init__(
+        self,
+        machine: StateMachine,
+        execution: Execution,
+        at: int,
+        seed: bytes,
+        witness: Witness | None = None,
+    ) -> None:
+        """``witness`` sees each record right after it was applied."""
         self.machine = machine
         self.execution = execution
         self.at = at
         self.records: list[Record] = []
         self.transitions = 0
         self._seed = seed
+        self._witness = witness
         self._texts: dict[int, tuple[Json, bytes]] = {}
 
     @cached_property
@@ -72,8 +86,14 @@ class Run:
         execution = self.execution
         if execution.event_id >= MAX_EVENTS - 1 and type(record) not in INTERNAL:
             raise HistoryFull
-        execution.apply(record, self.at)
+        self.write(record)
+
+    def write(self, record: Record) -> None:
+        """``emit`` for the record that ends a history which is full."""
+        self.execution.apply(record, self.at)
         self.records.append(record)
+        if self._witness is not None:
+            self._witness(record, self.execution, self.at)
 
     def number(self) -> int:
         """A number that no frame, timer or task of the execution ever had."""

@@ -28,6 +28,7 @@ from gateway.asl.states.state import StateMachine
 from gateway.asl.stimuli import Stimulus
 from gateway.engine.arns import qualified
 from gateway.engine.catalog import Catalog
+from gateway.engine.execution_log import execution_log
 from gateway.engine.hot import Hot, HotExecutions, sleeps
 from gateway.engine.units import (
     CONTINUE,
@@ -151,13 +152,11 @@ class Door:
                 "ExecutionNotRedrivable",
                 "Execution Not Redrivable: 'Execution history event limit exceeded'",
             )
-        folded.touched.clear()
         at = self._now()
         nothing = {"stop_at": None, "output": None, "error": None, "cause": None}
         again = {"status": "RUNNING", "redrives": row.redrives + 1, "redriven_at": at}
         row = ExecutionRow(**{**row._asdict(), **nothing, **again})
-        machine = await self._catalog.compiled(row.revision)
-        hot = Hot(row, machine, folded, bytes=size)
+        hot = await self._hot_of(row, folded, size)
         changes: list[Change] = [RedriveExecution(number, at), *self._announce(row)]
         self.step(hot, stimuli.Redrive(row.redrives), changes)
         await self.commit([hot], changes)
@@ -208,7 +207,9 @@ class Door:
     def step(self, hot: Hot, stimulus: Stimulus, changes: list[Change]) -> bool:
         """Advance once and add what follows to ``changes``; whether the stimulus counted."""
         at = _timeout_of(hot.execution, stimulus) or self._now()
-        step = advance(hot.machine, hot.execution, stimulus, at, next(self._seeds))
+        witness = None if hot.log is None else hot.log.witness
+        seed = next(self._seeds)
+        step = advance(hot.machine, hot.execution, stimulus, at, seed, witness=witness)
         if step.bug is not None:
             said = "a bug: the execution fails with States.Runtime"
             self._log.error(said, execution=hot.row.arn, stimulus=stimulus, exc_info=step.bug)
@@ -250,6 +251,9 @@ class Door:
         for row in ended:
             self._hot.drop(row.id)
         self._committed(changes, ended)
+        for hot in hots:
+            if hot.log is not None:
+                await hot.log.write(hot.row.redrives)
 
     # ------------------------------------------------------------------ loading
     async def _load(self, execution: int) -> Hot | None:
@@ -260,11 +264,16 @@ class Door:
         if row is None or row.status != "RUNNING":
             return None
         folded, size = await self._fold(row)
-        folded.touched.clear()
-        machine = await self.machine(row)
+        loaded = await self._hot_of(row, folded, size)
         timers = await self._store.execution_timers(execution)
-        continues = any(timer.kind == CONTINUE for timer in timers)
-        return Hot(row, machine, folded, continues=continues, bytes=size)
+        loaded.continues = any(timer.kind == CONTINUE for timer in timers)
+        return loaded
+
+    async def _hot_of(self, row: ExecutionRow, folded: Execution, size: int) -> Hot:
+        folded.touched.clear()
+        revision = await self._catalog.stored_revision(row.revision)
+        log = execution_log(row, revision.settings)
+        return Hot(row, await self.machine(row), folded, log=log, bytes=size)
 
     async def machine(self, row: ExecutionRow) -> StateMachine:
         """What the execution runs: its machine, or a part of one."""

@@ -19,6 +19,7 @@ from gateway.asl import stimuli
 from gateway.asl.stimuli import Stimulus
 from gateway.engine.catalog import Catalog
 from gateway.engine.door import Committed, Door, newborn
+from gateway.engine.execution_log import execution_log
 from gateway.engine.histories import Histories
 from gateway.engine.hot import Hot
 from gateway.engine.publications import Target
@@ -185,7 +186,8 @@ class Express:
     async def _begin(self, row: ExecutionRow, changes: list[Change]) -> None:
         revision = await self._catalog.stored_revision(row.revision)
         machine = await self._catalog.compiled(row.revision)
-        hot = Hot(row, machine, newborn(row, revision.role_arn), fresh=True)
+        log = execution_log(row, revision.settings)
+        hot = Hot(row, machine, newborn(row, revision.role_arn), fresh=True, log=log)
         self._running.add(row.id)
         try:
             self.door.step(hot, stimuli.Start(), changes)

@@ -14,6 +14,7 @@ from typing import Final
 from gateway.asl.execution import Execution
 from gateway.asl.frame import Timer
 from gateway.asl.states.state import StateMachine
+from gateway.engine.execution_log import ExecutionLog
 from gateway.store.protocol import ExecutionRow
 
 HOT_EXECUTIONS: Final = 4096
@@ -36,6 +37,8 @@ class Hot:
     """Whether its row is yet to be inserted."""
     continues: bool = False
     """Whether its ``continue`` row stands."""
+    log: ExecutionLog | None = None
+    """Where its events are told, if they are."""
     bytes: int = 0
     """What has been written of its history."""
     counted: int = 0

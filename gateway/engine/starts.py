@@ -13,6 +13,7 @@ from gateway.asl.map_items import Child
 from gateway.asl.states.state import StateMachine
 from gateway.engine.catalog import Catalog
 from gateway.engine.door import Door, newborn
+from gateway.engine.execution_log import execution_log
 from gateway.engine.hot import Hot
 from gateway.store.map_runs import HoldMapRun, MapItemRow, MapRunRow
 from gateway.store.protocol import (
@@ -21,6 +22,7 @@ from gateway.store.protocol import (
     Insert,
     MovePosition,
     PositionRow,
+    RevisionRow,
     Store,
     Upsert,
 )
@@ -160,16 +162,17 @@ class Starts:
             alias=request.alias,
         )
         changes += self._announce(row)
-        return self._first_step(row, machine, revision.role_arn, changes)
+        return self._first_step(row, machine, revision, changes)
 
     def _next_id(self) -> int:
         self._last_id += 1
         return self._last_id
 
     def _first_step(
-        self, row: ExecutionRow, machine: StateMachine, role_arn: str, changes: list[Change]
+        self, row: ExecutionRow, machine: StateMachine, revision: RevisionRow, changes: list[Change]
     ) -> Hot:
-        hot = Hot(row, machine, newborn(row, role_arn), fresh=True)
+        log = execution_log(row, revision.settings)
+        hot = Hot(row, machine, newborn(row, revision.role_arn), fresh=True, log=log)
         self._door.step(hot, stimuli.Start(), changes)
         return hot
 
@@ -203,7 +206,7 @@ class Starts:
             )
             place = (run.execution, run.number, child.first, child.items)
             changes.append(Insert(MapItemRow(*place, "RUNNING", row.id)))
-            hots.append(self._first_step(row, machine, revision.role_arn, changes))
+            hots.append(self._first_step(row, machine, revision, changes))
             if len(hots) % _STARTS_BETWEEN_TURNS == 0:
                 await trio.lowlevel.checkpoint()
         await self._door.commit(hots, changes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import NamedTuple
 from uuid import uuid4
 
 from gateway.api.documents import check_input
@@ -12,6 +12,7 @@ from gateway.api.operations.machines import described_revision
 from gateway.api.operations.map_runs import children_of, existing_map_run
 from gateway.api.operations.operation import Table
 from gateway.api.paging import next_token, page_size, read_token
+from gateway.asl.events import without_data
 from gateway.engine.arns import qualified, read_arn
 from gateway.engine.engine import Engine
 from gateway.engine.express import ExpressStart
@@ -20,11 +21,6 @@ from gateway.engine.publications import Target
 from gateway.engine.redrive import redrive_refusal
 from gateway.errors import ApiError
 from gateway.store.protocol import ExecutionFilter, ExecutionRow, Page
-
-Json: TypeAlias = Any
-_EXECUTION_DATA: Final = frozenset(
-    {"input", "inputDetails", "output", "outputDetails", "parameters", "assignedVariables"}
-)
 
 
 class _Page(NamedTuple):
@@ -179,7 +175,7 @@ class Executions:
         )
         shown = page.events
         if not request.get("includeExecutionData", True):
-            shown = [_without_data(event) for event in shown]
+            shown = [without_data(event) for event in shown]
         more = next_token(listing, None if page.after is None else str(page.after))
         return {"events": shown, **more}
 
@@ -231,12 +227,3 @@ def _redrive_status(row: ExecutionRow, now: int) -> Response:
     if reason is None:
         return {"redriveStatus": "REDRIVABLE"}
     return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
-
-
-def _without_data(event: dict[str, Json]) -> dict[str, Json]:
-    return {
-        name: {key: value[key] for key in value.keys() - _EXECUTION_DATA}
-        if isinstance(value, dict)
-        else value
-        for name, value in event.items()
-    }
