@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -71,13 +71,28 @@ def _shape(place: Mapping[str, Json] | None, shapes: Mapping[str, Json]) -> Shap
 
 def step_functions_description() -> Json:
     """AWS's description of Step Functions, without its prose."""
+    return _without_prose(service_description("stepfunctions"))
+
+
+def service_description(service: str) -> Json:
+    """AWS's description of the service that botocore calls so; None where it does not know it."""
+    if service not in service_names():
+        return None
+    newest = max((_data() / service).iterdir())
+    return orjson.loads(gzip.decompress((newest / "service-2.json.gz").read_bytes()))
+
+
+@cache
+def service_names() -> frozenset[str]:
+    """The services that botocore describes."""
+    return frozenset(path.name for path in _data().iterdir() if path.is_dir())
+
+
+def _data() -> Path:
     found = find_spec("botocore")
     if found is None or found.origin is None:
         raise ModuleNotFoundError("botocore, which has the description of the API")
-    versions = Path(found.origin).parent / "data" / "stepfunctions"
-    newest = max(versions.iterdir())
-    description = orjson.loads(gzip.decompress((newest / "service-2.json.gz").read_bytes()))
-    return _without_prose(description)
+    return Path(found.origin).parent / "data"
 
 
 def _without_prose(value: Json) -> Json:

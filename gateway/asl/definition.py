@@ -3,7 +3,8 @@ is not."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 import orjson
@@ -34,6 +35,8 @@ from gateway.asl.variables import assigned_names
 MAX_BYTES: Final = 1_048_576
 LANGUAGES: Final[dict[str, QueryLanguage]] = {each.name: each for each in (JSONPATH, JSONATA)}
 Common = dict[str, Json]
+ALONE: Final = "StateName"
+"""What AWS calls a state whose definition stands alone."""
 
 
 class Place(NamedTuple):
@@ -50,14 +53,45 @@ def parse_definition(text: str) -> StateMachine:
     fields = Fields(_document(text), "", [])
     timeout = fields.integer("TimeoutSeconds", 1, 99_999_999)
     place = Place(_language(fields) or JSONPATH)
-    try:
+    with _not_too_deep():
         program = _program(fields, place)
-    except RecursionError:
-        raise _refusal("The states are nested too deeply") from None
     check_labels(fields, program)
     if fields.diagnostics:
         raise DefinitionError(fields.diagnostics)
     return StateMachine(program.start_at, program.states, timeout, machines_of_maps(program))
+
+
+def parse_state(text: str) -> State:
+    """Compile the definition of a state that stands alone; that there is what it leads to is not
+    asked. Raises DefinitionError with every diagnostic."""
+    location = f"/States/{ALONE}"
+    fields = Fields(_document(text), location, [], location)
+    place = Place(JSONPATH)
+    with _not_too_deep():
+        _assigned(place)(fields)
+        state = _state(ALONE, fields, place)
+    if state is None or fields.diagnostics:
+        raise DefinitionError(fields.diagnostics)
+    return state
+
+
+def find_state(program: Program, name: str) -> State | None:
+    """The state of that name, which may be in a branch or an iteration."""
+    for state in program.states.values():
+        if state.name == name:
+            return state
+        for inner in state.inner:
+            if (found := find_state(inner, name)) is not None:
+                return found
+    return None
+
+
+@contextmanager
+def _not_too_deep() -> Iterator[None]:
+    try:
+        yield
+    except RecursionError:
+        raise _refusal("The states are nested too deeply") from None
 
 
 def _document(text: str) -> dict[str, Json]:

@@ -132,11 +132,9 @@ def machines_of_maps(program: Program) -> dict[str, StateMachine]:
 
 def _maps(program: Program) -> Iterator[DistributedMap]:
     for state in program.states.values():
-        inner = state.programs
         if isinstance(state, DistributedMap):
             yield state
-            inner = (state.child,)
-        for each in inner:
+        for each in state.inner:
             yield from _maps(each)
 
 

@@ -131,11 +131,15 @@ class Run:
         they shape an iteration that is yet to begin."""
         return Scope(
             data,
-            lambda: context_object(self.execution, frame, item),
+            lambda: self.context(frame, item),
             lambda: self.random,
             frame.variables,
             self.at,
         )
+
+    def context(self, frame: Frame, item: dict[str, Json] | None) -> dict[str, Json]:
+        """The Context Object; see ``scope``."""
+        return context_object(self.execution, frame, item)
 
     def state(self, frame: Frame) -> State:
         """The state that the frame is in."""

@@ -65,7 +65,7 @@ class MapItems:
         """The children for the items from number ``first`` on. Raises StateError."""
         selected_items = (self._select(first + n, item) for n, item in enumerate(items))
         if self._batcher is not None:
-            yield from _batches(self._batcher, selected_items, first)
+            yield from batches(self._batcher, selected_items, first)
             return
         for number, item in enumerate(selected_items, first):
             yield Child(number, 1, _text(item).decode())
@@ -75,7 +75,8 @@ class MapItems:
         return value if given is SAME else given
 
 
-def _batches(batcher: dict[str, Json], items: Iterable[Json], first: int) -> Iterator[Child]:
+def batches(batcher: dict[str, Json], items: Iterable[Json], first: int) -> Iterator[Child]:
+    """The children where ItemBatcher gives each of them several items. Raises StateError."""
     most = batcher.get("MaxItemsPerBatch") or 2**31
     most_bytes = batcher.get("MaxInputBytesPerBatch") or MAX_DOCUMENT_BYTES
     before = b"{"

@@ -131,10 +131,3 @@ async def test_a_resource_has_no_more_than_fifty_tags(api):
             await api.call("tag_resource", resourceArn=resource, tags=one)
     listed = await api.call("list_tags_for_resource", resourceArn=arn)
     assert listed == {"tags": fifty}
-
-
-async def test_operations_that_are_not_served_say_so(api):
-    """An operation of the model that Stategate does not have is no UnknownOperation, and no bug."""
-    with pytest.raises(ClientError, match="does not serve TestState") as refused:
-        await api.call("test_state", definition=PASS)
-    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501

@@ -11,6 +11,7 @@ from gateway.api.operations.map_runs import MapRunOperations
 from gateway.api.operations.operation import Service
 from gateway.api.operations.tagging import Tagging
 from gateway.api.operations.tasks import Tasks
+from gateway.api.operations.test_state import StateTests
 from gateway.api.operations.versions import Versions
 from gateway.engine.engine import Engine
 
@@ -26,6 +27,7 @@ def step_functions(engine: Engine) -> Service:
         MapRunOperations(engine),
         Activities(engine.catalog),
         Tasks(engine),
+        StateTests(engine),
     )
     table = {name: each for group in groups for name, each in group.table().items()}
     return Service(step_functions_model(), table)

@@ -39,6 +39,11 @@ class DistributedMap(State):
     options: dict[str, Callable[[Scope], Json]] = field(default_factory=dict)
     """``express``, ``reader``, ``batcher`` and ``writer``, where the state has them."""
 
+    @property
+    def inner(self) -> tuple[Program, ...]:
+        """What its children run."""
+        return (self.child,)
+
     def start(self, run: Run, frame: Frame, input: Json) -> None:  # noqa: A002
         """Ask for the map run; its end comes as a stimulus."""
         scope = run.scope(frame, input)

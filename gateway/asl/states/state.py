@@ -73,6 +73,11 @@ class State:
     programs: tuple[Program, ...] = field(default=())
     """What runs inside: the branches of a Parallel, the one iteration of a Map."""
 
+    @property
+    def inner(self) -> tuple[Program, ...]:
+        """All that is inside, also what runs as executions of its own."""
+        return self.programs
+
     def start(self, run: Run, frame: Frame, input: Json) -> None:  # noqa: A002
         """Do what the type is for: emit records until the frame is through or waits. ``input`` is
         what the entry made of the document in hand. Raises StateError."""
