@@ -4,14 +4,11 @@ a limit."""
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import httpcore
-import trio
 
-from gateway.http.attentive import Attentive, AttentiveStream
-from gateway.http.kept import Body, KeptConnections
+from gateway.http.client import Client, Headers, Response
 
 _CONNECT_SECONDS: Final = 10.0
 _ERRORS: Final = (
@@ -20,8 +17,6 @@ _ERRORS: Final = (
     httpcore.ProtocolError,
     httpcore.UnsupportedProtocol,
 )
-
-Headers = Iterable[tuple[str, str]]
 
 
 class Unanswered(Exception):
@@ -49,47 +44,28 @@ class Connections:
     """Posts, over connections that are kept for the next call."""
 
     def __init__(self, trust: ssl.SSLContext) -> None:
-        self._kept = KeptConnections(trust, Attentive(httpcore.TrioBackend()))
+        self._client = Client(trust, httpcore.TrioBackend())
 
     async def post(self, url: str, headers: Headers, body: bytes, most_bytes: int) -> Reply:
         """One POST; whatever status was answered. Raises Unanswered and, where the answer has more
         than ``most_bytes``, TooLarge."""
-        limits = {"timeout": {"connect": _CONNECT_SECONDS}}
         try:
-            async with (
-                self._kept.to(httpcore.URL(url).origin) as connection,
-                connection.stream(
-                    "POST",
-                    url,
-                    headers=[*headers, ("Content-Length", str(len(body)))],
-                    content=Body(body),
-                    extensions=limits,
-                ) as response,
-            ):
+            async with self._client.ask(
+                "POST", url, headers, body, connect_seconds=_CONNECT_SECONDS
+            ) as response:
                 return await _read(response, most_bytes)
         except _ERRORS as failure:
             raise Unanswered(f"{type(failure).__name__}: {failure}".rstrip(": ")) from None
 
     async def aclose(self) -> None:
         """Close those that are idle."""
-        await self._kept.aclose()
+        await self._client.aclose()
 
 
-async def _read(response: httpcore.Response, most_bytes: int) -> Reply:
-    stream = response.extensions.get("network_stream")
-    if isinstance(stream, AttentiveStream) and not stream.heard:
-        # Raised before the rest is read, so that the connection is closed and not used again.
-        raise Unanswered("the answer came before the request: the far side answers twice")
+async def _read(response: Response, most_bytes: int) -> Reply:
     body = bytearray()
-    # httpcore's generators unwind in order only where the reading itself is cut.
-    with trio.CancelScope() as scope:
-        async for chunk in response.aiter_stream():
-            body += chunk
-            if len(body) > most_bytes:
-                scope.cancel()
-    if scope.cancel_called:
-        raise TooLarge
-    headers = [
-        (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers
-    ]
-    return Reply(response.status, headers, bytes(body))
+    while piece := await response.piece():
+        body += piece
+        if len(body) > most_bytes:
+            raise TooLarge
+    return Reply(response.status, response.headers, bytes(body))

@@ -15,8 +15,7 @@ import httpcore
 import trio
 
 from gateway.errors import Unavailable
-from gateway.http.attentive import Attentive, AttentiveStream
-from gateway.http.kept import Body, KeptConnections
+from gateway.http.client import Client, Response
 from gateway.sinks.guard import PublicOnly
 
 _DRAIN_BYTES = 65_536
@@ -40,7 +39,7 @@ class Answer(NamedTuple):
 class PostClient:
     """Posts to URLs. Connections are reused, those of guarded and unguarded sinks kept apart."""
 
-    def __init__(self, guarded: KeptConnections, unguarded: KeptConnections) -> None:
+    def __init__(self, guarded: Client, unguarded: Client) -> None:
         self._guarded = guarded
         self._unguarded = unguarded
 
@@ -55,20 +54,11 @@ class PostClient:
     ) -> Answer:
         """Returns whatever status was answered. Raises Unavailable where nothing was answered in
         time, or where only private addresses are left and ``allow_private`` is not set."""
-        kept = self._unguarded if allow_private else self._guarded
+        client = self._unguarded if allow_private else self._guarded
         answer = None
         try:
             with trio.move_on_after(timeout_seconds):
-                async with (
-                    kept.to(httpcore.URL(url).origin) as connection,
-                    connection.stream(
-                        "POST",
-                        url,
-                        headers=[*headers.items(), ("Content-Length", str(len(body)))],
-                        content=Body(body),
-                    ) as response,
-                ):
-                    _check_heard(response)
+                async with client.ask("POST", url, headers.items(), body) as response:
                     answer = _answer(response)
                     await _drain(response)
         except httpcore.LocalProtocolError:
@@ -87,34 +77,23 @@ async def open_post_client() -> AsyncIterator[PostClient]:
     import httpx
 
     trust = httpx.create_ssl_context()
-    direct = Attentive(httpcore.TrioBackend())
-
+    direct = httpcore.TrioBackend()
     async with (
-        aclosing(KeptConnections(trust, PublicOnly(direct))) as guarded,
-        aclosing(KeptConnections(trust, direct)) as unguarded,
+        aclosing(Client(trust, PublicOnly(direct))) as guarded,
+        aclosing(Client(trust, direct)) as unguarded,
     ):
         yield PostClient(guarded, unguarded)
 
 
-def _check_heard(response: httpcore.Response) -> None:
-    # Raised before the rest is read, so that the connection is closed and not used again.
-    stream = response.extensions.get("network_stream")
-    if isinstance(stream, AttentiveStream) and not stream.heard:
-        raise Unavailable("the answer came before the request: the receiver answers twice")
+def _answer(response: Response) -> Answer:
+    named = (value for name, value in response.headers if name.lower() == "retry-after")
+    return Answer(response.status, next(named, None))
 
 
-def _answer(response: httpcore.Response) -> Answer:
-    headers = {name.lower(): value for name, value in response.headers}
-    retry_after = headers.get(b"retry-after")
-    return Answer(response.status, retry_after.decode("latin-1") if retry_after else None)
-
-
-async def _drain(response: httpcore.Response) -> None:
+async def _drain(response: Response) -> None:
     # A short body is read to its end, so that the connection can be used again. One that is long or
     # slow, or breaks off, changes nothing about the answer: the connection is dropped.
     room = _DRAIN_BYTES
-    with trio.move_on_after(_DRAIN_SECONDS, shield=True) as scope, suppress(*_NETWORK_ERRORS):
-        async for chunk in response.aiter_stream():
-            room -= len(chunk)
-            if room < 0:
-                scope.cancel()
+    with trio.move_on_after(_DRAIN_SECONDS, shield=True), suppress(*_NETWORK_ERRORS):
+        while room > 0 and (piece := await response.piece()):
+            room -= len(piece)
