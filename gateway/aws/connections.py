@@ -1,11 +1,11 @@
-"""HTTP for calls of tasks: one POST, whose answer is waited for as long as it takes and read up to
-a limit."""
+"""HTTP for calls of tasks: one request, whose answer is waited for as long as it takes and read up
+to a limit."""
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import httpcore
 import trio
@@ -45,21 +45,33 @@ class Reply(NamedTuple):
         return next((value for key, value in self.headers if key.lower() == name), None)
 
 
+class Transport(Protocol):
+    """What takes a request somewhere."""
+
+    async def request(
+        self, method: str, url: str, headers: Headers, body: bytes, most_bytes: int
+    ) -> Reply:
+        """As ``Connections.request``."""
+        ...
+
+
 class Connections:
-    """Posts, over connections that are kept for the next call."""
+    """Requests, over connections that are kept for the next call."""
 
     def __init__(self, trust: ssl.SSLContext) -> None:
         self._kept = KeptConnections(trust, Attentive(httpcore.TrioBackend()))
 
-    async def post(self, url: str, headers: Headers, body: bytes, most_bytes: int) -> Reply:
-        """One POST; whatever status was answered. Raises Unanswered and, where the answer has more
-        than ``most_bytes``, TooLarge."""
+    async def request(
+        self, method: str, url: str, headers: Headers, body: bytes, most_bytes: int
+    ) -> Reply:
+        """Whatever status was answered. Raises Unanswered and, where the answer has more than
+        ``most_bytes``, TooLarge."""
         limits = {"timeout": {"connect": _CONNECT_SECONDS}}
         try:
             async with (
                 self._kept.to(httpcore.URL(url).origin) as connection,
                 connection.stream(
-                    "POST",
+                    method,
                     url,
                     headers=[*headers, ("Content-Length", str(len(body)))],
                     content=Body(body),
