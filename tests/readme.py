@@ -22,6 +22,7 @@ from gateway.config.adapters import DeadLetterTarget, SinkTarget, SourceSettings
 from gateway.config.schema import reference_table
 from gateway.engine.metrics import Metrics
 from gateway.sources.verify import Verify
+from gateway.tasks.optimised import SERVICES as OPTIMISED
 
 README: Final = Path(__file__).parents[1] / "README.md"
 _PART = re.compile(
@@ -38,6 +39,18 @@ def rendered(text: str) -> str:
         return f"{found['head']}\n{PARTS[found['name']]().strip()}\n\n{found['end']}"
 
     return _PART.sub(replace, text)
+
+
+# ------------------------------------------------------------------------------- tasks
+
+
+def services() -> str:
+    """The optimised integrations of AWS services."""
+    rows = (
+        (", ".join(f"`{name}:{action}`" for action in one.actions), f"`{one.name}.…`")
+        for name, one in OPTIMISED.items()
+    )
+    return _table(("`arn:aws:states:::…`", "errors"), rows)
 
 
 # ------------------------------------------------------------------------------- adapters
@@ -171,6 +184,7 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "commands": commands,
     "metrics": metrics,
     "operations": operations,
+    "services": services,
     "settings": settings,
 }
 

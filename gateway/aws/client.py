@@ -6,42 +6,72 @@ itself goes over trio, which costs a fraction of a boto3 call and no thread.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import trio
 
+from gateway.aws.caller import Caller
+
 if TYPE_CHECKING:
-    from gateway.aws.connections import Connections, Reply
+    from gateway.aws.catalogue import Catalogue
+    from gateway.aws.connections import Connections, Reply, Transport
+    from gateway.aws.operations import AwsClient
 
 MOST_BYTES: Final = 2 * 1024 * 1024
 """Of an answer. A result of 256 KiB, each character of it escaped, has less."""
+OWN_SERVICE: Final = "stepfunctions"
+_ELSEWHERE: Final = "AWS_ENDPOINT_URL_SFN"
 
 
-class NoAws(Exception):
-    """There are no credentials, or no such region; the message is botocore's."""
+class _Place(NamedTuple):
+    """A service, by botocore's name for it, and where to find it."""
 
-
-class _Service(NamedTuple):
-    """A service in a region."""
-
-    url: str
-    model: Any
-    region: str
+    service: str
+    region: str | None
+    endpoint_url: str | None
 
 
 class Aws:
-    """Signs and posts."""
+    """Signs and sends."""
 
     def __init__(self, in_thread: Callable[..., Awaitable[Any]], fallback_region: str) -> None:
         """``fallback_region`` counts where neither the call nor the environment names one."""
         self._in_thread = in_thread
-        self._fallback_region = fallback_region
-        self._services: dict[tuple[str, str | None, str | None], _Service] = {}
+        self._caller = Caller(in_thread, fallback_region)
+        self._clients: dict[_Place, AwsClient] = {}
         self._loading = trio.Lock()
-        self._session: Any = None
-        self._credentials: Any = None
         self._connections: Connections | None = None
+        self._catalogue: Catalogue | None = None
+        self._own: Transport | None = None
+
+    def answer_own(self, transport: Transport) -> None:
+        """Calls of Step Functions go there, unless the environment has an endpoint for it."""
+        if _ELSEWHERE not in os.environ:
+            self._own = transport
+
+    async def client(
+        self, service: str, region: str | None = None, endpoint_url: str | None = None
+    ) -> AwsClient:
+        """What calls any operation of a service. Raises NoAws."""
+        place = _Place(service, region, endpoint_url)
+        known = self._clients.get(place)
+        if known is None:
+            async with self._loading:
+                known = self._clients.get(place)
+                if known is None:
+                    known = await self._in_thread(self._load, place)
+                    self._clients[place] = known
+        return known
+
+    async def catalogue(self) -> Catalogue:
+        """What services there are."""
+        if self._catalogue is None:
+            from gateway.aws.catalogue import read_catalogue
+
+            self._catalogue = await self._in_thread(read_catalogue)
+        return self._catalogue
 
     async def post(
         self,
@@ -55,81 +85,47 @@ class Aws:
         most_bytes: int = MOST_BYTES,
     ) -> Reply:
         """One signed POST; whatever status was answered. Raises NoAws and what
-        ``Connections.post`` does."""
-        at = await self._service(service, region, endpoint_url)
-        signed = await self._signed(at, service, at.url + path, headers, body)
-        assert self._connections is not None, "opened with the first service"
-        return await self._connections.post(at.url + path, signed, body, most_bytes)
+        ``Connections.request`` does."""
+        client = await self.client(service, region, endpoint_url)
+        url = client.url + path
+        signed = await self._signed(client, service, url, headers, body)
+        assert self._connections is not None, "opened with the first client"
+        return await self._connections.request("POST", url, signed, body, most_bytes)
 
     async def errors(self, service: str, region: str | None, operation: str) -> frozenset[str]:
         """The names of the errors that the service's model knows for the operation."""
-        at = await self._service(service, region)
-        return frozenset(e.name for e in at.model.operation_model(operation).error_shapes)
+        client = await self.client(service, region)
+        return frozenset(e.name for e in client.model.operation_model(operation).error_shapes)
 
     async def aclose(self) -> None:
         """Close the connections."""
         if self._connections is not None:
             await self._connections.aclose()
 
-    async def _service(
-        self, service: str, region: str | None, endpoint_url: str | None = None
-    ) -> _Service:
-        place = (service, region, endpoint_url)
-        known = self._services.get(place)
-        if known is None:
-            async with self._loading:
-                known = self._services.get(place)
-                if known is None:
-                    known = await self._in_thread(self._load, *place)
-                    self._services[place] = known
-        return known
-
-    def _load(self, service: str, region: str | None, endpoint_url: str | None) -> _Service:
+    def _load(self, place: _Place) -> AwsClient:
         """Blocks: a good part of a second, the first time."""
         import httpx
-        from botocore.exceptions import BotoCoreError
-        from botocore.session import Session
 
         from gateway.aws.connections import Connections
+        from gateway.aws.operations import AwsClient
 
-        try:
-            if self._session is None:
-                self._session = Session()
-                self._credentials = self._session.get_credentials()
-            if self._connections is None:
-                self._connections = Connections(httpx.create_ssl_context())
-            usual = self._session.get_config_variable("region") or self._fallback_region
-            client = self._session.create_client(
-                service, region_name=region or usual, endpoint_url=endpoint_url
-            )
-        except BotoCoreError as failure:
-            raise NoAws(str(failure)) from None
-        meta = client.meta
-        return _Service(meta.endpoint_url.rstrip("/"), meta.service_model, meta.region_name)
+        if place.service == OWN_SERVICE and self._own is not None:
+            return AwsClient(self._caller.unsigned_client(place.service), self._own, _ready)
+        if self._connections is None:
+            self._connections = Connections(httpx.create_ssl_context())
+        return AwsClient(self._caller.client(*place), self._connections, self._caller.ready)
 
     async def _signed(
-        self, at: _Service, service: str, url: str, headers: Mapping[str, str], body: bytes
+        self, client: AwsClient, service: str, url: str, headers: Mapping[str, str], body: bytes
     ) -> list[tuple[str, str]]:
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
 
         request = AWSRequest("POST", url, headers=dict(headers), data=body)
-        SigV4Auth(await self._keys(), service, at.region).add_auth(request)
+        await self._caller.ready()
+        SigV4Auth(self._caller.keys(), service, client.region).add_auth(request)
         return [("Host", url.split("/", 3)[2]), *request.headers.items()]
 
-    async def _keys(self) -> Any:
-        if self._credentials is None:
-            raise NoAws("Unable to locate credentials")
-        refresh = getattr(self._credentials, "refresh_needed", None)
-        if refresh is not None and refresh():
-            # Asks the instance, or AWS.
-            return await self._in_thread(self._frozen)
-        return self._credentials.get_frozen_credentials()
 
-    def _frozen(self) -> Any:
-        from botocore.exceptions import BotoCoreError
-
-        try:
-            return self._credentials.get_frozen_credentials()
-        except BotoCoreError as failure:
-            raise NoAws(str(failure)) from None
+async def _ready() -> None:
+    """Nobody looks at the credentials."""

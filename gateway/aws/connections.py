@@ -1,10 +1,10 @@
-"""HTTP for calls of tasks: one POST, whose answer is waited for as long as it takes and read up to
-a limit."""
+"""HTTP for calls of tasks: one request, whose answer is waited for as long as it takes and read up
+to a limit."""
 
 from __future__ import annotations
 
 import ssl
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import httpcore
 
@@ -40,18 +40,30 @@ class Reply(NamedTuple):
         return next((value for key, value in self.headers if key.lower() == name), None)
 
 
+class Transport(Protocol):
+    """What takes a request somewhere."""
+
+    async def request(
+        self, method: str, url: str, headers: Headers, body: bytes, most_bytes: int
+    ) -> Reply:
+        """As ``Connections.request``."""
+        ...
+
+
 class Connections:
-    """Posts, over connections that are kept for the next call."""
+    """Requests, over connections that are kept for the next call."""
 
     def __init__(self, trust: ssl.SSLContext) -> None:
         self._client = Client(trust, httpcore.TrioBackend())
 
-    async def post(self, url: str, headers: Headers, body: bytes, most_bytes: int) -> Reply:
-        """One POST; whatever status was answered. Raises Unanswered and, where the answer has more
-        than ``most_bytes``, TooLarge."""
+    async def request(
+        self, method: str, url: str, headers: Headers, body: bytes, most_bytes: int
+    ) -> Reply:
+        """Whatever status was answered. Raises Unanswered and, where the answer has more than
+        ``most_bytes``, TooLarge."""
         try:
             async with self._client.ask(
-                "POST", url, headers, body, connect_seconds=_CONNECT_SECONDS
+                method, url, headers, body, connect_seconds=_CONNECT_SECONDS
             ) as response:
                 return await _read(response, most_bytes)
         except _ERRORS as failure:

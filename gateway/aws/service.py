@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from gateway.aws.client import Aws, NoAws
+from gateway.aws.client import Aws
+from gateway.aws.failures import NoAws
 from gateway.errors import Unavailable
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from gateway.daemon.clock import now
 from gateway.daemon.disk import watch_disk
 from gateway.daemon.notify import Notifier
 from gateway.daemon.operations import api_server
+from gateway.daemon.own_api import serve_tasks
 from gateway.daemon.reload import Reloader
 from gateway.daemon.retention import sweep_forever
 from gateway.daemon.services import Service, Services
@@ -112,7 +113,8 @@ class Daemon:
             await nursery.start(core.engine.run)
             pumps = Services("pump", nursery, self._log)
             await pumps.configure({"retention": self._retention(core)})
-            await self._run_api(core, pumps, listener)
+            with serve_tasks(core.engine, tools):
+                await self._run_api(core, pumps, listener)
             await core.engine.drain()
             nursery.cancel_scope.cancel()
 

@@ -34,7 +34,7 @@ Handle = Callable[[int, Stimulus], Awaitable[bool]]
 
 
 class _Lane:
-    """The tasks of one runner: those that wait, and the calls under way."""
+    """The tasks of one place of a runner: those that wait, and the calls under way."""
 
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
@@ -62,7 +62,9 @@ class Dispatcher:
         self._read = read
         self._handle = handle
         self._metrics = metrics
-        self._lanes = [_Lane(runner) for runner in (*runners, _NoIntegration())]
+        self._runners = (*runners, _NoIntegration())
+        self._lanes: dict[tuple[str, str], _Lane] = {}
+        """By runner and place."""
         self._homes: dict[Key, _Lane] = {}
         self._spared: set[Key] = set()
         self._nursery: trio.Nursery | None = None
@@ -74,7 +76,7 @@ class Dispatcher:
         """Call what is there and what comes, until cancelled."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            for lane in self._lanes:
+            for lane in self._lanes.values():
                 self._fill(lane)
             task_status.started()
             await trio.sleep_forever()
@@ -123,10 +125,12 @@ class Dispatcher:
             self._spared.discard(key)
 
     def _busy(self) -> bool:
-        return any(lane.calls for lane in self._lanes)
+        return any(lane.calls for lane in self._lanes.values())
 
     def _lane(self, resource: str) -> _Lane:
-        return next(lane for lane in self._lanes if lane.runner.takes(called(resource)))
+        asked = called(resource)
+        runner = next(runner for runner in self._runners if runner.takes(asked))
+        return self._lanes.setdefault((runner.name, runner.place(asked)), _Lane(runner))
 
     def _fill(self, lane: _Lane) -> None:
         while self._nursery is not None and lane.waiting and lane.has_room and not self._closing:
@@ -195,6 +199,10 @@ class _NoIntegration:
     def takes(self, _resource: str) -> bool:
         """Whatever is left."""
         return True
+
+    def place(self, _resource: str) -> str:
+        """Nowhere."""
+        return ""
 
     async def call(self, request: TaskRequest) -> None:
         """Say so."""

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from gateway.tasks.aws_sdk import AwsSdk
 from gateway.tasks.lambda_function import LambdaFunctions
+from gateway.tasks.optimised import OptimisedServices
 from gateway.tasks.protocol import Integration, Runner, Tools
 
-_INTEGRATIONS: Final[tuple[Integration, ...]] = (LambdaFunctions,)
+_INTEGRATIONS: Final[tuple[Integration, ...]] = (
+    LambdaFunctions,
+    OptimisedServices,
+    AwsSdk,
+)
 """The first that takes a Resource calls it."""
 
 

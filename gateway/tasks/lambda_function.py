@@ -12,7 +12,7 @@ import trio
 
 from gateway.asl.documents import read_document
 from gateway.asl.resources import LAMBDA, family, name_in_errors, parts
-from gateway.aws.client import NoAws
+from gateway.aws.failures import NoAws
 from gateway.tasks.protocol import Json, TaskFailure, TaskRequest, Tools
 from gateway.tasks.sdk import http_metadata
 
@@ -51,6 +51,10 @@ class LambdaFunctions:
     def takes(resource: str) -> bool:
         """A function's ARN, or ``lambda:invoke`` whose answer is the result."""
         return family(resource) == LAMBDA or parts(resource) == ("lambda", "invoke")
+
+    def place(self, _resource: str) -> str:
+        """One for all functions."""
+        return ""
 
     async def call(self, request: TaskRequest) -> Json:
         """Of an ARN, what the function returned; of ``lambda:invoke``, that as Payload of the

@@ -55,10 +55,16 @@ class Runner(Protocol):
     name: ClassVar[str]
     """For metrics and log lines."""
     concurrency: ClassVar[int]
-    """Calls at a time; further tasks wait in their queue, and their clocks do not run yet."""
+    """Calls at a time to one place; further tasks wait in their queue, and their clocks do not run
+    yet."""
 
     def takes(self, resource: str) -> bool:
         """Whether it calls tasks with this Resource."""
+        ...
+
+    def place(self, resource: str) -> str:
+        """Where the calls of a Resource go. Places do not hold up each other, and there are only so
+        many."""
         ...
 
     async def call(self, request: TaskRequest) -> Json:

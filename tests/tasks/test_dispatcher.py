@@ -30,6 +30,10 @@ class Scripted:
         """What names it."""
         return f":{self.name}:" in resource
 
+    def place(self, resource):
+        """Each action is a place of its own."""
+        return resource.rpartition(":")[2]
+
     async def call(self, request):
         """Do the work."""
         self.requests.append(request)
@@ -92,6 +96,20 @@ async def test_a_slow_integration_has_its_bound_and_holds_up_nobody_else(autojum
         for arn in arns:
             await wait_status(engine, arn, "SUCCEEDED")
         assert (slow.most, clock() - began) == (3, 3000)
+
+
+async def test_a_slow_place_of_an_integration_holds_up_no_other(autojump_clock):
+    """The bound is each place's own: while one is full, another one's tasks are called."""
+    slow = Scripted()
+    other = {**SLOW, "Resource": "arn:aws:states:::slow:other"}
+    async with running(MemoryStore(), [slow]) as engine:
+        for n in range(8):
+            await start(engine, SLOW, f"n{n}")
+        await trio.testing.wait_all_tasks_blocked()
+        assert slow.under_way == 3
+        await start(engine, other, label="other")
+        await trio.testing.wait_all_tasks_blocked()
+        assert slow.requests[-1].resource == other["Resource"]
 
 
 async def test_timeout_seconds_cancel_the_call(autojump_clock):

@@ -1,0 +1,96 @@
+"""Who calls an AWS service: credentials and settings as AWS's tools find them, and what is built
+of them. The methods that are not coroutines block."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from gateway.aws.failures import NoAws
+
+_NOBODY: Final = {"aws_access_key_id": "anybody", "aws_secret_access_key": "nothing"}
+"""To sign with what nobody verifies."""
+
+
+class Caller:
+    """A session of botocore, opened with its first client."""
+
+    def __init__(self, in_thread: Callable[..., Awaitable[Any]], fallback_region: str) -> None:
+        """``fallback_region`` counts where neither the call nor the environment names one."""
+        self._in_thread = in_thread
+        self._fallback_region = fallback_region
+        self._session: Any = None
+        self._credentials: Any = None
+
+    def client(self, service: str, region: str | None, endpoint_url: str | None) -> Any:
+        """botocore's client, for this caller. Raises NoAws."""
+        self._open()
+        built = self._build(service, region, endpoint_url)
+        if service == "s3" and "amazonaws.com" not in built.meta.endpoint_url:
+            # A stand-in has no host name for each bucket.
+            built = self._build(service, region, endpoint_url, s3={"addressing_style": "path"})
+        return built
+
+    def unsigned_client(self, service: str) -> Any:
+        """One whose signatures nobody looks at; it needs no credentials."""
+        self._open()
+        return self._build(service, None, None, keys=_NOBODY)
+
+    async def ready(self) -> None:
+        """Have credentials that are fresh: to sign with them then blocks nobody. Raises NoAws."""
+        if self._credentials is None:
+            raise NoAws("Unable to locate credentials")
+        refresh = getattr(self._credentials, "refresh_needed", None)
+        if refresh is not None and refresh():
+            # Asks the instance, or AWS.
+            await self._in_thread(self._refreshed)
+
+    def keys(self) -> Any:
+        """The credentials, after ``ready``."""
+        return self._credentials.get_frozen_credentials()
+
+    def _open(self) -> None:
+        from botocore.exceptions import BotoCoreError
+        from botocore.session import Session
+
+        if self._session is None:
+            try:
+                session = Session()
+                self._credentials = session.get_credentials()
+            except BotoCoreError as failure:
+                raise NoAws(str(failure)) from None
+            self._session = session
+
+    def _build(
+        self,
+        service: str,
+        region: str | None,
+        endpoint_url: str | None,
+        keys: dict[str, str] | None = None,
+        **more: Any,
+    ) -> Any:
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
+
+        usual = self._session.get_config_variable("region") or self._fallback_region
+        # What is missing is for the service to say, and how often to ask is for us.
+        config = Config(parameter_validation=False, retries={"total_max_attempts": 1}, **more)
+        try:
+            return self._session.create_client(
+                service,
+                region_name=region or usual,
+                endpoint_url=endpoint_url,
+                config=config,
+                **(keys or {}),
+            )
+        except (BotoCoreError, ValueError) as failure:
+            # A ValueError where the environment's endpoint is no URL.
+            raise NoAws(str(failure)) from None
+
+    def _refreshed(self) -> None:
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            self._credentials.get_frozen_credentials()
+        except BotoCoreError as failure:
+            raise NoAws(str(failure)) from None

@@ -1,0 +1,7 @@
+"""Why a call of a service brought no answer."""
+
+from __future__ import annotations
+
+
+class NoAws(Exception):
+    """There are no credentials, or no such region; the message is botocore's."""

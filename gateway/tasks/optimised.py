@@ -1,0 +1,102 @@
+"""The services that AWS integrates by themselves: ``arn:aws:states:::sqs:sendMessage`` and its
+like, with the SDK's version 1 behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from urllib.parse import urlsplit
+
+import orjson
+
+from gateway.asl.resources import parts
+from gateway.aws.java_names import action_name
+from gateway.tasks.protocol import Json, TaskFailure, TaskRequest, Tools
+
+if TYPE_CHECKING:
+    from gateway.tasks.sdk import Sdk
+
+
+class Optimised(NamedTuple):
+    """What is particular to one of them."""
+
+    name: str
+    """In the names of its errors."""
+    label: str
+    """In causes."""
+    operations: tuple[str, ...]
+    endpoint: Callable[[Json], str | None] = lambda _given: None
+    """Where to ask, by what is given, if not at the service's own endpoint."""
+    check: Callable[[dict[str, Json]], None] = lambda _result: None
+    """Raises TaskFailure where an answer says that it failed."""
+
+    @property
+    def actions(self) -> dict[str, str]:
+        """The operations by their names in Resources."""
+        return {action_name(operation): operation for operation in self.operations}
+
+
+class OptimisedServices:
+    """Calls them."""
+
+    name: ClassVar[str] = "optimised"
+    concurrency: ClassVar[int] = 200
+
+    def __init__(self, tools: Tools) -> None:
+        self._aws = tools.aws
+
+    @staticmethod
+    def takes(resource: str) -> bool:
+        """An action of one of them."""
+        service, action = parts(resource)
+        return service in SERVICES and action in SERVICES[service].actions
+
+    def place(self, resource: str) -> str:
+        """The service."""
+        return parts(resource)[0]
+
+    async def call(self, request: TaskRequest) -> Json:
+        """What the service answered, and how."""
+        from gateway.tasks.sdk import call_service, http_metadata
+
+        service, action = parts(request.resource)
+        own = SERVICES[service]
+        client = await self._aws.client(service)
+        sdk = _sdk(own)
+        endpoint = own.endpoint(request.input)
+        operation = own.actions[action]
+        result, answer = await call_service(client, operation, request, sdk, endpoint)
+        own.check(result)
+        return {**result, **http_metadata(answer.reply.status, answer.reply.headers)}
+
+
+def _sdk(own: Optimised) -> Sdk:
+    from gateway.tasks.sdk import version_1
+
+    return version_1(own.name, own.label)
+
+
+def _queue(given: Json) -> str | None:
+    """A queue's URL says where it is, whatever the endpoint of the service."""
+    url = given.get("QueueUrl") if isinstance(given, dict) else None
+    place = urlsplit(url) if isinstance(url, str) else None
+    if place is None or place.scheme not in ("http", "https") or not place.netloc:
+        return None
+    return f"{place.scheme}://{place.netloc}"
+
+
+def _all_entries(result: dict[str, Json]) -> None:
+    """An event that the bus did not take fails the task, although the others were taken."""
+    if result.get("FailedEntryCount"):
+        said = {name: result.get(name) for name in ("Entries", "FailedEntryCount")}
+        raise TaskFailure("EventBridge.FailedEntry", orjson.dumps(said).decode())
+
+
+SERVICES: Final[dict[str, Optimised]] = {
+    "sqs": Optimised("SQS", "AmazonSQS", ("SendMessage",), endpoint=_queue),
+    "sns": Optimised("SNS", "AmazonSNS", ("Publish",)),
+    "dynamodb": Optimised(
+        "DynamoDB", "AmazonDynamoDBv2", ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
+    ),
+    "events": Optimised("EventBridge", "AmazonEventBridge", ("PutEvents",), check=_all_entries),
+}

@@ -1,0 +1,155 @@
+"""The services that AWS integrates by themselves, against real servers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.stand_ins.server import Fault, Refusal, StandIn
+from tests.tasks.services_rig import JsonService, engine_at, failure, run, task
+
+KEY = {"id": {"S": "o1"}}
+
+
+def messages(sqs, url):
+    """The bodies that wait in a queue."""
+    return [m["Body"] for m in sqs.receive_message(QueueUrl=url).get("Messages", ())]
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"), [("hello", "hello"), ({"a": [1, "é"]}, '{"a":[1,"é"]}'), (7, "7")]
+)
+async def test_a_message_to_a_queue(moto, clients, monkeypatch, body, sent):
+    """An object is sent as its text; the result is the answer, and how it came."""
+    sqs = clients("sqs")
+    url = sqs.create_queue(QueueName="inbox")["QueueUrl"]
+    attributes = {"kind": {"DataType": "String", "StringValue": "greeting"}}
+    parameters = {"QueueUrl": url, "MessageBody": body, "MessageAttributes": attributes}
+    async with engine_at(moto, monkeypatch) as engine:
+        output = (await run(engine, task("sqs:sendMessage", parameters))).output
+    assert messages(sqs, url) == [sent]
+    assert {"MessageId", "MD5OfMessageBody", "SdkResponseMetadata"} <= output.keys()
+    metadata = output["SdkHttpMetadata"]
+    assert metadata["HttpStatusCode"] == 200
+    assert metadata["AllHttpHeaders"]["Content-Type"] == ["application/x-amz-json-1.0"]
+
+
+async def test_a_notification_of_a_topic(moto, clients, monkeypatch):
+    """A topic without subscribers takes it."""
+    topic = clients("sns").create_topic(Name="news")["TopicArn"]
+    parameters = {"TopicArn": topic, "Message": {"text": "x"}, "Subject": "s"}
+    async with engine_at(moto, monkeypatch) as engine:
+        output = (await run(engine, task("sns:publish", parameters))).output
+    assert len(output["MessageId"]) == 36
+    assert "ResponseMetadata" not in output
+
+
+async def test_items_of_a_table(moto, clients, monkeypatch):
+    """Each of the four actions; members of values have DynamoDB's own names."""
+    at = {"TableName": "scores"}
+    item = {**KEY, "won": {"BOOL": True}, "n": {"N": "1"}}
+    add = {
+        "UpdateExpression": "SET n = n + :one",
+        "ExpressionAttributeValues": {":one": {"N": 1}},
+        "ReturnValues": "UPDATED_NEW",
+    }
+    async with engine_at(moto, monkeypatch) as engine:
+        put = await run(engine, task("dynamodb:putItem", {**at, "Item": item}))
+        update = await run(engine, task("dynamodb:updateItem", {**at, "Key": KEY, **add}))
+        got = await run(engine, task("dynamodb:getItem", {**at, "Key": KEY}))
+        deleted = await run(engine, task("dynamodb:deleteItem", {**at, "Key": KEY}))
+        gone = await run(engine, task("dynamodb:getItem", {**at, "Key": KEY}))
+    assert put.output.keys() == deleted.output.keys() == {"SdkHttpMetadata", "SdkResponseMetadata"}
+    assert update.output["Attributes"] == {"n": {"N": "2"}}
+    assert got.output["Item"] == {**item, "n": {"N": "2"}}
+    assert "Item" not in gone.output
+
+
+async def test_events_on_a_bus(moto, monkeypatch):
+    """A detail that is an object becomes its text."""
+    entry = {"Detail": {"a": 1}, "DetailType": "t", "Source": "shop"}
+    async with engine_at(moto, monkeypatch) as engine:
+        output = (await run(engine, task("events:putEvents", {"Entries": [entry]}))).output
+    assert output["FailedEntryCount"] == 0
+    assert len(output["Entries"][0]["EventId"]) == 36
+
+
+async def test_an_event_that_the_bus_refuses_fails_the_task(monkeypatch):
+    """Although the call itself succeeded; the cause has every entry."""
+    bad = {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
+    answer = {"Entries": [{"EventId": "e"}, bad], "FailedEntryCount": 1}
+    entry = {"Detail": "x", "DetailType": "t", "Source": "s"}
+    with StandIn(JsonService(lambda _: answer)) as stand_in:
+        async with engine_at(stand_in.url, monkeypatch) as engine:
+            state = task("events:putEvents", {"Entries": [entry, entry]})
+            error, cause = await failure(engine, state)
+    assert error == "EventBridge.FailedEntry"
+    assert json.loads(cause) == answer
+
+
+@pytest.mark.parametrize(
+    ("resource", "parameters", "error", "said"),
+    [
+        (
+            "dynamodb:putItem",
+            {"TableName": "scores", "Item": KEY, "ConditionExpression": "attribute_exists(id)"},
+            "DynamoDB.ConditionalCheckFailedException",
+            "(Service: AmazonDynamoDBv2; Status Code: 400; Error Code: ConditionalCheck",
+        ),
+        (
+            "dynamodb:getItem",
+            {"TableName": "none", "Key": KEY},
+            "DynamoDB.ResourceNotFoundException",
+            "Proxy: null)",
+        ),
+        (
+            "dynamodb:putItem",
+            {"TableName": "scores", "Item": {}},
+            "DynamoDB.AmazonDynamoDBException",
+            "",
+        ),
+        (
+            "sns:publish",
+            {"TopicArn": "arn:aws:sns:us-east-1:123456789012:none", "Message": "x"},
+            "SNS.NotFoundException",
+            "Service: AmazonSNS; Status Code: 404; Error Code: NotFound",
+        ),
+        (
+            "sqs:sendMessage",
+            {"QueueUrl": "http://127.0.0.1:1/none", "MessageBody": "x"},
+            "SQS.SdkClientException",
+            "Unable to execute HTTP request: ",
+        ),
+    ],
+)
+async def test_errors(moto, clients, monkeypatch, resource, parameters, error, said):
+    """The names and causes of the SDK's version 1; Catch takes them. A queue is asked where its URL
+    says."""
+    async with engine_at(moto, monkeypatch) as engine:
+        found, cause = await failure(engine, task(resource, parameters))
+    assert found == error
+    assert said in cause
+
+
+async def test_no_such_queue(moto, monkeypatch):
+    """The error of the model, by the code of SQS's older protocol, too."""
+    async with engine_at(moto, monkeypatch) as engine:
+        url = f"{moto}/123456789012/none"
+        state = task("sqs:sendMessage", {"QueueUrl": url, "MessageBody": "x"})
+        error, cause = await failure(engine, state)
+    assert error == "SQS.QueueDoesNotExistException"
+    assert "Error Code: AWS.SimpleQueueService.NonExistentQueue;" in cause
+
+
+@pytest.mark.parametrize("wrong", [Fault.RESET, Refusal("InternalFailure", 500)])
+async def test_retry_asks_anew(monkeypatch, wrong):
+    """After what the SDK's own attempts have asked in vain."""
+    retry = [{"ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1, "IntervalSeconds": 1}]
+    with StandIn(JsonService(lambda _: {"Item": KEY})) as stand_in:
+        stand_in.plan = lambda _operation, number: wrong if number <= 3 else None
+        async with engine_at(stand_in.url, monkeypatch) as engine:
+            parameters = {"TableName": "t", "Key": KEY}
+            ended = await run(engine, task("dynamodb:getItem", parameters, Retry=retry))
+    assert ended.output["Item"] == KEY
+    assert stand_in.calls["GetItem"] == 4
