@@ -21,10 +21,18 @@ from gateway.engine.arns import Arns
 from tests.api.conftest import strict
 from tests.asl.machines import DISTRIBUTED, inputs, json_values, programs, states
 
+
+async def called(_request):
+    """What every task comes to."""
+    return {"a": 1}
+
+
 ENGINE = SimpleNamespace(
-    catalog=SimpleNamespace(arns=Arns("us-east-1", "123456789012")), now=lambda: 1_700_000_000_000
+    catalog=SimpleNamespace(arns=Arns("us-east-1", "123456789012")),
+    now=lambda: 1_700_000_000_000,
+    try_task=called,
 )
-"""All that a test with a mock asks of the engine."""
+"""All that a test asks of the engine."""
 PROTOCOL = Bounded(
     Protocol(
         [strict(Service(step_functions_model(), StateTests(ENGINE).table()))],  # type: ignore[arg-type]
