@@ -16,7 +16,7 @@ from gateway.api.model import Request
 from gateway.asl.definition import ALONE, find_state, parse_definition, parse_state
 from gateway.asl.errors import DefinitionError
 from gateway.asl.outline import outline
-from gateway.asl.resources import ACTIVITY, family
+from gateway.asl.resources import ACTIVITY, family, pattern
 from gateway.asl.states.state import State
 from gateway.asl.states.task import Task
 from gateway.errors import ApiError
@@ -34,7 +34,6 @@ _ONLY_MOCKED: Final = {
 }
 """What a request may have with a mock alone, as AWS writes it."""
 _MOCKABLE: Final = frozenset({"Task", "Map", "Parallel"})
-_PATTERNS: Final = (".sync", ".sync:2", ".waitForTaskToken")
 _CONTEXT: Final = ("Execution", "Map", "State", "StateMachine", "Task")
 """Members of the Context Object; all of them are objects."""
 
@@ -131,7 +130,7 @@ def _check_unmocked(state: State) -> None:
     if isinstance(state, Task):
         if family(state.resource) == ACTIVITY:
             raise _unsupported("TestState API does not support Activity tasks without a mock.")
-        if state.resource.endswith(_PATTERNS):
+        if pattern(state.resource):
             raise _unsupported(
                 "TestState API does not support the '.sync' and '.waitForTaskToken' service "
                 "integration patterns without a mock."
@@ -228,7 +227,7 @@ def _read_context(documents: Verbatim, text: str | None, state: State) -> dict[s
     for name in _CONTEXT:
         if name in context and not isinstance(context[name], dict):
             raise _bad_context(f"'{name}' must be a JSON object")
-    waits = isinstance(state, Task) and state.resource.endswith(_PATTERNS)
+    waits = isinstance(state, Task) and pattern(state.resource)
     if "Task" in context and not waits:
         raise _bad_context(
             "Context object contains 'Task' when state is not a Task state with a '.sync' or "

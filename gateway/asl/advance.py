@@ -16,7 +16,6 @@ from gateway.asl.execution import Execution
 from gateway.asl.flow import HistoryFull, Run, Witness
 from gateway.asl.frame import Frame, Task, Timer
 from gateway.asl.records import Record
-from gateway.asl.resources import name_in_errors
 from gateway.asl.scope import Json
 from gateway.asl.states import distributed
 from gateway.asl.states.state import StateMachine
@@ -218,11 +217,9 @@ def _ended(run: Run, frame: Frame, task: Task, stimulus: s.Succeed | s.Fail) -> 
 def _fits(run: Run, frame: Frame, task: Task, output: Json) -> bool:
     """Whether what was answered is not too large; where it is, the task has failed."""
     try:
-        run.checked(output, f"state/task '{name_in_errors(task.resource)}' returned a result")
+        flow.check_result(run, task.resource, output)
     except StateError as error:
-        # AWS: States.ALL does catch this one, unlike the same error of a state's output.
-        caught = StateError(error.error, error.cause, also="States.ALL")
-        _task_failed(run, frame, task.number, caught)
+        _task_failed(run, frame, task.number, error)
         return False
     return True
 

@@ -24,6 +24,7 @@ from gateway.asl.execution import Execution
 from gateway.asl.frame import Frame
 from gateway.asl.languages.language import Outcome
 from gateway.asl.records import INTERNAL, SAME, Record
+from gateway.asl.resources import name_in_errors
 from gateway.asl.scope import Json, Scope
 from gateway.asl.states.state import Program, Retrier, State, StateMachine
 from gateway.asl.tokens import token_text
@@ -207,6 +208,15 @@ def _end(run: Run, frame: Frame) -> None:
         run.emit(r.MapIterationSucceeded(frame.id))
     else:
         run.emit(r.BranchSucceeded(frame.id))
+
+
+def check_result(run: Run, resource: str, result: Json) -> None:
+    """Raise StateError where a task's result is too large."""
+    try:
+        run.checked(result, f"state/task '{name_in_errors(resource)}' returned a result")
+    except StateError as error:
+        # AWS: States.ALL does catch this one, unlike the same error of a state's output.
+        raise StateError(error.error, error.cause, also="States.ALL") from None
 
 
 # ------------------------------------------------------------------------------- failures

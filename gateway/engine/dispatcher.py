@@ -23,7 +23,7 @@ from gateway.asl.resources import ACTIVITY, called, family, pattern
 from gateway.asl.stimuli import Stimulus
 from gateway.engine.metrics import Metrics
 from gateway.store.protocol import TaskRow
-from gateway.tasks.protocol import Runner, TaskFailure, TaskRequest
+from gateway.tasks.protocol import Json, Runner, TaskFailure, TaskRequest
 
 _KEYS: Final = UUID("1d0ee2a4-36a8-4f8e-9c4b-0a6a3c1f7a52")
 """Namespace of the idempotency keys; never to be changed."""
@@ -164,23 +164,35 @@ class Dispatcher:
 
     async def _call(self, runner: Runner, row: TaskRow) -> Stimulus:
         request = TaskRequest(called(row.resource), orjson.loads(row.input), _key(row))
+        try:
+            result = await self._result(runner, request)
+        except TaskFailure as failure:
+            return stimuli.Fail(row.number, failure.error, failure.cause)
+        over = pattern(row.resource) == ""
+        return (stimuli.Succeed if over else stimuli.Submit)(row.number, result)
+
+    async def call(self, request: TaskRequest) -> Json:
+        """The result of a task that belongs to no execution. Raises TaskFailure."""
+        return await self._result(self._lane(request.resource).runner, request)
+
+    async def _result(self, runner: Runner, request: TaskRequest) -> Json:
+        """What the runner says. Raises TaskFailure, also where the runner has a bug."""
         with self._metrics.task_call(runner.name) as seen:
             try:
                 result = await runner.call(request)
-            except TaskFailure as failure:
+            except TaskFailure:
                 seen("failed")
-                return stimuli.Fail(row.number, failure.error, failure.cause)
+                raise
             except Exception as bug:
                 seen("bug")
                 said = "a bug: the task fails with States.TaskFailed"
                 self._log.exception(
-                    said, runner=runner.name, resource=row.resource, key=request.key
+                    said, runner=runner.name, resource=request.resource, key=request.key
                 )
                 cause = f"Internal error: {type(bug).__name__}: {bug}"
-                return stimuli.Fail(row.number, "States.TaskFailed", cause)
+                raise TaskFailure("States.TaskFailed", cause) from bug
             seen("succeeded")
-        over = pattern(row.resource) == ""
-        return (stimuli.Succeed if over else stimuli.Submit)(row.number, result)
+            return result
 
 
 def _key(row: TaskRow) -> str:

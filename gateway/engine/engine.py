@@ -51,7 +51,7 @@ from gateway.store.protocol import (
     TimerRow,
     Upsert,
 )
-from gateway.tasks.protocol import Runner
+from gateway.tasks.protocol import Runner, TaskRequest
 from gateway.tasks.s3 import S3
 
 FULL_RETRY_SECONDS: Final = 5.0
@@ -302,6 +302,10 @@ class Engine:
         if await self.store.execution_by_id(named.execution) is None:
             return ApiError("InvalidToken", "Invalid Token: 'Invalid token'")
         return ApiError("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
+
+    async def try_task(self, request: TaskRequest) -> Any:
+        """The result of a task that no execution asks for. Raises TaskFailure."""
+        return await self._dispatcher.call(request)
 
     # ---------------------------------------------------------------------- timers
     async def _fire(self, row: TimerRow) -> None:

@@ -112,7 +112,7 @@ class Inspection:
             case Returned() if self._over_threshold(failed_iterations):
                 self._fail(StateError(*EXCEEDED))
             case Returned(output):
-                self._try(lambda: flow.leave(self._run, self._frame, self._state, output))
+                self._try(lambda: self._leave(output))
 
     def inspected(self) -> Inspected:
         """What became of it."""
@@ -145,6 +145,11 @@ class Inspection:
                 self._see_children(state, effect)
         if isinstance(state, Map) and frame.join is not None:
             self._see_iterations(state, frame.join.items)
+
+    def _leave(self, output: Json) -> None:
+        if (task := self.task) is not None:
+            flow.check_result(self._run, task.resource, output)
+        flow.leave(self._run, self._frame, self._state, output)
 
     def _effects(self) -> list[Any]:
         return list(self._run.execution.effects.values())

@@ -19,6 +19,7 @@ from gateway.asl.scope import Json, Scope
 from gateway.asl.states.distributed import DistributedMap
 from gateway.asl.states.map import Map
 from gateway.asl.states.state import State
+from gateway.asl.states.task import TokenEntry
 
 Seen: TypeAlias = dict[str, Json]
 """What the expressions came to, by the member of InspectionData that shows it."""
@@ -32,7 +33,8 @@ def watched(state: State, seen: Seen) -> State:
         for index, each in enumerate(state.catch)
     )
     way_out = _Watched(_exit(state.exit, seen), seen, "result")
-    state = replace(state, entry=_entry(state, seen), exit=way_out, catch=tuple(catch))
+    entry = _entry(state.entry, seen, jsonpath=of_jsonpath(state))
+    state = replace(state, entry=entry, exit=way_out, catch=tuple(catch))
     match state:
         case Map():
             items = _noting(seen, "afterItemsPath", state.items)
@@ -61,13 +63,15 @@ def _noting(seen: Seen, name: str, evaluate: Evaluate | None) -> Evaluate:
     return noting
 
 
-def _entry(state: State, seen: Seen) -> Entry | None:
-    match state.entry:
+def _entry(entry: Entry | None, seen: Seen, *, jsonpath: bool) -> Entry | None:
+    match entry:
+        case TokenEntry(inner):
+            return TokenEntry(_entry(inner, seen, jsonpath=jsonpath))
         case JsonataEntry(arguments):
             return JsonataEntry(_noting(seen, "afterArguments", arguments))
         case PathEntry(input_path, parameters):
             pass
-        case _ if of_jsonpath(state):
+        case _ if jsonpath:
             input_path = parameters = None
         case other:
             return other

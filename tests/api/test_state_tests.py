@@ -151,7 +151,6 @@ WORK = {**TASK, "Resource": "arn:aws:states:us-east-1:123456789012:activity:work
         refused("InvalidDefinition", "does not support Activity", WORK),
         refused("InvalidDefinition", "'.waitForTaskToken'", CALLBACK),
         refused("ValidationException", "State not found", INNER, stateName="J"),
-        refused("ValidationException", "with a mock only", TASK),
         refused("ValidationException", f"Context {WITHOUT_MOCK}", PASS, context="{}"),
         refused(
             "ValidationException",
@@ -239,7 +238,7 @@ async def test_a_result_need_not_be_checked(api):
 
 
 async def test_a_task_may_wait_for_its_token_in_a_test(api):
-    """With a mock, and a context that has the token."""
+    """With a mock, and the token that the context has, or one that is made up."""
     state = {**CALLBACK, "Parameters": {"MessageBody.$": "$$.Task.Token"}}
     answer = await tried(
         api,
@@ -250,6 +249,8 @@ async def test_a_task_may_wait_for_its_token_in_a_test(api):
     )
     assert answer["output"] == '"done"'
     assert answer["inspectionData"]["afterParameters"] == '{"MessageBody":"t"}'
+    made = await tried(api, state, mock={"result": '"done"'}, inspectionLevel="DEBUG")
+    assert len(json.loads(made["inspectionData"]["afterParameters"])["MessageBody"]) > 20
 
 
 @pytest.mark.parametrize("host", ["sync-localhost", "sync-states.us-east-1.amazonaws.com", "x"])
