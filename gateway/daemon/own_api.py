@@ -22,7 +22,7 @@ from gateway.engine.engine import Engine
 from gateway.tasks.protocol import Tools
 
 if TYPE_CHECKING:
-    from gateway.aws.connections import Headers, Reply
+    from gateway.aws.connections import Reply
 
 
 @contextmanager
