@@ -23,6 +23,7 @@ from gateway.tasks.protocol import Tools
 
 if TYPE_CHECKING:
     from gateway.aws.connections import Reply
+    from gateway.http.client import Headers
 
 
 @contextmanager
