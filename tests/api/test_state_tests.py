@@ -109,6 +109,27 @@ async def test_the_items_of_a_reader_are_given(api):
     assert (answer["status"], answer["error"]) == ("FAILED", "States.ItemReaderFailed")
 
 
+async def test_a_listing_is_given_as_json(api):
+    """Its reader says no format."""
+    reader = {"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {"Bucket": "b"}}
+    state = {
+        "Type": "Map",
+        "ItemProcessor": DISTRIBUTED,
+        "ItemReader": reader,
+        "ItemBatcher": {"MaxItemsPerBatch": 5},
+        "End": True,
+    }
+    answer = await tried(
+        api,
+        state,
+        inspectionLevel="DEBUG",
+        mock={"result": "[]"},
+        stateConfiguration={"mapItemReaderData": '[{"Key": "a"}, {"Key": "b"}]'},
+    )
+    batches = json.loads(answer["inspectionData"]["afterItemBatcher"])
+    assert batches == [{"Items": [{"Key": "a"}, {"Key": "b"}]}]
+
+
 async def test_failed_iterations_and_retries_are_configured(api):
     """The threshold of a Map, and how often a retrier has been used."""
     state = {

@@ -86,6 +86,16 @@ RESULTS = {"ResultPath": st.sampled_from(["$", "$.a", "$.a.b", "$.items[0]", Non
 SELECTED = {**RESULTS, "ResultSelector": payloads, **FAILING}
 COUNTS = ["MaxConcurrency", "ToleratedFailureCount", "ToleratedFailurePercentage"]
 BATCHES = st.fixed_dictionaries({"MaxItemsPerBatch": st.integers(1, 2)})
+FILES = st.fixed_dictionaries(
+    {
+        "InputType": st.sampled_from(["CSV", "JSON", "JSONL", "MANIFEST"]),
+        "CSVHeaderLocation": st.just("FIRST_ROW"),
+    },
+    optional={"ItemsPointer": st.sampled_from(["/a", "/items", "/0"]), "MaxItems": st.just(1)},
+)
+readers = st.builds(
+    lambda config: {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": config}, FILES
+) | st.just({"Resource": "arn:aws:states:::s3:listObjectsV2"})
 MEMBERS = {
     "JSONPath": {
         "Pass": {**IN_PATHS, **RESULTS, "Parameters": payloads, "Result": json_values},
@@ -146,6 +156,8 @@ def sensible(draw):
         "Fail": {},
     }[kind]
     members = draw(st.fixed_dictionaries({}, optional=MEMBERS[language][kind]))
+    if kind == "Map" and mode and draw(st.booleans()):
+        members["ItemReader"] = draw(readers)
     return {"Type": kind, "QueryLanguage": language, **needed, **members}
 
 
@@ -184,6 +196,8 @@ def likely(draw):
     configuration = {"retrierRetryCount": draw(st.integers(0, 2**31))}
     if state["Type"] == "Map":
         configuration["mapIterationFailureCount"] = draw(st.integers(0, 9))
+    if "ItemReader" in state:
+        configuration["mapItemReaderData"] = draw(values)
     request |= {"mock": draw(mocks), "stateConfiguration": configuration}
     if draw(st.booleans()):
         request["context"] = json.dumps({"Execution": {"Input": draw(json_values)}})
