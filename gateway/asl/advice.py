@@ -163,6 +163,19 @@ def shadowed_catchers(state: Outlined) -> Iterator[Advice]:
 # -------------------------------------------------------------------------------- paths
 
 
+def forgotten_suffixes(state: Outlined) -> Iterator[Advice]:
+    """A text in a payload template that looks like a path and is handed on as it is."""
+    for name in ("Parameters", "ResultSelector"):
+        for place, text in _placed_strings(state.members.get(name), f"{state.location}/{name}"):
+            if _LIKE_A_PATH.match(text) and not place.endswith(".$"):
+                key = place.rpartition("/")[2]
+                message = f'the text {text!r} is handed on as it is: did you mean "{key}.$"?'
+                yield Advice(place, message)
+
+
+_LIKE_A_PATH: Final = re.compile(r"\$\$?[.\[]|States\.[A-Z]\w+\(")
+
+
 def impossible_paths(state: Outlined) -> Iterator[Advice]:
     """A path into the Context Object that nothing is ever found under."""
     for place, text in _placed_strings(_own_members(state), state.location):
@@ -208,5 +221,6 @@ _RULES: Final[tuple[Rule, ...]] = (
     endless_tasks,
     lost_tokens,
     shadowed_catchers,
+    forgotten_suffixes,
     impossible_paths,
 )

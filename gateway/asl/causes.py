@@ -21,6 +21,12 @@ def invalid_path(text: str, missing: object) -> StateError:
     return StateError("States.Runtime", f"Invalid path '{text}' : {missing}", located=True)
 
 
+def no_input_value(field: str, text: str) -> StateError:
+    """SecondsPath or TimestampPath leads nowhere."""
+    cause = f"The {field} parameter does not reference an input value: {text}"
+    return StateError("States.Runtime", cause, located=True)
+
+
 def not_found(text: str, field: str, document: Json) -> StateError:
     """The path of a payload template's field, of ErrorPath or of CausePath leads nowhere."""
     cause = (

@@ -42,8 +42,10 @@ def compile_rule(rule: Json, location: str) -> tuple[str, Condition]:
     compiler = _Compiler()
     condition = compiler.condition(rule, location, 0)
     target = rule.get("Next") if isinstance(rule, dict) else None
-    if isinstance(rule, dict) and not isinstance(target, str):
-        compiler.report("The field 'Next' is required and must name a state", location)
+    if isinstance(rule, dict) and "Next" not in rule:
+        compiler.report("These fields are required: [Next]", location)
+    elif isinstance(rule, dict) and not isinstance(target, str):
+        compiler.report("Expected value of type String", f"{location}/Next")
     if compiler.diagnostics or condition is None or not isinstance(target, str):
         raise DefinitionError(compiler.diagnostics)
     return target, condition
@@ -60,7 +62,7 @@ class _Compiler:
 
     def condition(self, rule: Json, location: str, depth: int) -> Condition | None:
         if not isinstance(rule, dict):
-            self.report("A choice rule must be an object", location)
+            self.report("Expected value of type Object", location)
             return None
         if depth > MOST_NESTED:
             self.report(f"Rules are nested more than {MOST_NESTED} deep", location)
@@ -96,7 +98,8 @@ class _Compiler:
 
     def _junction(self, name: str, rules: Json, location: str, depth: int) -> Condition | None:
         if not isinstance(rules, list) or not rules:
-            self.report(f"'{name}' must hold a list of at least one rule", location)
+            empty = "Value cannot be empty"
+            self.report(empty if rules == [] else "Expected value of type Array", location)
             return None
         conditions: list[Condition] = []
         for number, rule in enumerate(rules):

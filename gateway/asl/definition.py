@@ -49,25 +49,51 @@ class Place(NamedTuple):
 
 
 def parse_definition(text: str) -> StateMachine:
-    """Compile a definition. Raises DefinitionError with every diagnostic."""
-    fields = Fields(_document(text), "", [])
+    """Compile a definition that was accepted before: see ``gateway.asl.validation``. Raises
+    DefinitionError with all that does not compile."""
+    machine, diagnostics = compile_document(read_definition(text))
+    if diagnostics:
+        raise DefinitionError(diagnostics)
+    return machine
+
+
+def read_definition(text: str) -> dict[str, Json]:
+    """The definition as it is written. Raises DefinitionError: it is no JSON object, too large or
+    too deep."""
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise refusal(str(error), "INVALID_JSON_DESCRIPTION") from None
+    if not isinstance(document, dict):
+        raise refusal("Expected value of type Object")
+    size = len(text.encode())
+    if size > MAX_BYTES:
+        raise refusal(f"The definition has {size} bytes of UTF-8; at most {MAX_BYTES} are allowed")
+    return document
+
+
+def compile_document(document: dict[str, Json]) -> tuple[StateMachine, list[Diagnostic]]:
+    """The machine, and all that does not compile, where harmless stand-ins are in it. Raises
+    DefinitionError: it is nested too deeply."""
+    fields = Fields(document, "", [])
     timeout = fields.integer("TimeoutSeconds", 1, 99_999_999)
     place = Place(_language(fields) or JSONPATH)
-    with _not_too_deep():
+    with not_too_deep():
         program = _program(fields, place)
-    check_labels(fields, program)
-    if fields.diagnostics:
-        raise DefinitionError(fields.diagnostics)
-    return StateMachine(program.start_at, program.states, timeout, machines_of_maps(program))
+        check_labels(fields, program)
+        maps = machines_of_maps(program)
+    # A member that is read twice is wrong once.
+    found = list(dict.fromkeys(fields.diagnostics))
+    return StateMachine(program.start_at, program.states, timeout, maps), found
 
 
 def parse_state(text: str) -> State:
     """Compile the definition of a state that stands alone; that there is what it leads to is not
     asked. Raises DefinitionError with every diagnostic."""
     location = f"/States/{ALONE}"
-    fields = Fields(_document(text), location, [], location)
+    fields = Fields(read_definition(text), location, [], location)
     place = Place(JSONPATH)
-    with _not_too_deep():
+    with not_too_deep():
         _assigned(place)(fields)
         state = _state(ALONE, fields, place)
     if state is None or fields.diagnostics:
@@ -87,35 +113,21 @@ def find_state(program: Program, name: str) -> State | None:
 
 
 @contextmanager
-def _not_too_deep() -> Iterator[None]:
+def not_too_deep() -> Iterator[None]:
+    """What recurses into a definition. Raises DefinitionError: it is nested too deeply."""
     try:
         yield
     except RecursionError:
-        raise _refusal("The states are nested too deeply") from None
+        raise refusal("The states are nested too deeply") from None
 
 
-def _document(text: str) -> dict[str, Json]:
-    try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise _refusal(str(error), "INVALID_JSON_DESCRIPTION") from None
-    if not isinstance(document, dict):
-        raise _refusal("Expected value of type Object")
-    size = len(text.encode())
-    if size > MAX_BYTES:
-        raise _refusal(f"The definition has {size} bytes of UTF-8; at most {MAX_BYTES} are allowed")
-    return document
-
-
-def _refusal(message: str, code: str = SCHEMA) -> DefinitionError:
+def refusal(message: str, code: str = SCHEMA) -> DefinitionError:
+    """The whole of a definition is wrong."""
     return DefinitionError([Diagnostic(code, "/", message)])
 
 
 def _language(fields: Fields) -> QueryLanguage | None:
-    name = fields.string("QueryLanguage")
-    if name is not None and name not in LANGUAGES:
-        fields.error(f"Expected one of [{', '.join(LANGUAGES)}]", "QueryLanguage")
-    return LANGUAGES.get(name or "")
+    return LANGUAGES.get(fields.chosen("QueryLanguage", LANGUAGES) or "")
 
 
 def _program(fields: Fields, place: Place) -> Program:
@@ -197,22 +209,19 @@ def _check_graph(fields: Fields, start_at: str, states: dict[str, State], names:
 def _state(name: str, fields: Fields, place: Place) -> State | None:
     if not fields.require("Type"):
         return None
-    build = _TYPES.get(str(fields.members["Type"]))
-    if build is None:
-        types = ", ".join(_TYPES)
-        fields.error(f"Unknown state type; expected one of [{types}]", "Type")
+    kind = fields.chosen("Type", _TYPES)
+    if kind is None:
         return None
     before = len(fields.diagnostics)
     language = _state_language(fields, place.language)
     language.refuse_foreign(fields)
-    kind = fields.members["Type"]
     common = {
         "name": name,
         "entry": language.entry(fields, kind),
         "exit": language.exit(fields, kind),
     }
     # The programs inside have the machine's language again.
-    state = build(fields, common, language, place)
+    state = _TYPES[kind](fields, common, language, place)
     return state if len(fields.diagnostics) == before else None
 
 
@@ -243,11 +252,11 @@ def _failing(fields: Fields, common: Common, language: QueryLanguage) -> Common:
 
 
 def _error_names(fields: Fields) -> tuple[str, ...]:
-    names = fields.typed("ErrorEquals", list, "Array")
-    if not fields.require("ErrorEquals") or names is None:
-        return ()
-    if not names or not all(isinstance(name, str) for name in names):
-        fields.error("Expected a non-empty array of error names", "ErrorEquals")
+    fields.require("ErrorEquals")
+    names = fields.listed("ErrorEquals")
+    for index, name in enumerate(names):
+        if not isinstance(name, str):
+            fields.error("Expected value of type String", f"ErrorEquals[{index}]")
     if "States.ALL" in names and len(names) > 1:
         fields.error("States.ALL must appear alone", "ErrorEquals")
     return tuple(map(str, names))
@@ -259,9 +268,7 @@ def _retrier(fields: Fields) -> Retrier:
     attempts = fields.integer("MaxAttempts", 0, 99_999_999)
     rate = fields.number("BackoffRate", 1)
     delay = fields.integer("MaxDelaySeconds", 1, 31_622_400)
-    jitter = fields.string("JitterStrategy")
-    if jitter not in (None, "FULL", "NONE"):
-        fields.error("Expected one of [FULL, NONE]", "JitterStrategy")
+    jitter = fields.chosen("JitterStrategy", ("FULL", "NONE"))
     return Retrier(
         errors,
         1 if interval is None else interval,
@@ -298,8 +305,8 @@ def _fail(fields: Fields, common: Common, language: QueryLanguage, _place: Place
 
 
 def _choice(fields: Fields, common: Common, language: QueryLanguage, _place: Place) -> State:
-    if fields.require("Choices") and not fields.typed("Choices", list, "Array"):
-        fields.error("Expected a non-empty array of rules", "Choices")
+    fields.require("Choices")
+    fields.listed("Choices")
     return Choice(**common, rules=language.rules(fields), default=fields.string("Default"))
 
 
@@ -322,9 +329,8 @@ def _task(fields: Fields, common: Common, language: QueryLanguage, _place: Place
 
 def _parallel(fields: Fields, common: Common, language: QueryLanguage, place: Place) -> State:
     fields.require("Branches")
+    fields.listed("Branches")
     branches = tuple(_program(each, place) for each in fields.objects("Branches"))
-    if "Branches" in fields and not branches:
-        fields.error("Expected a non-empty array of branches", "Branches")
     return Parallel(**_failing(fields, common, language), programs=branches)
 
 
@@ -343,19 +349,19 @@ def _map(fields: Fields, common: Common, language: QueryLanguage, place: Place) 
     }
     if distributed and processor is not None:
         return distributed_map(fields, processor, program, members, language)
-    only_inline(fields)
+    only_inline(fields, language)
     count = language.count(fields, "MaxConcurrency")
     return Map(**members, programs=(program,), max_concurrency=count)
 
 
 _Build = Callable[[Fields, Common, QueryLanguage, Place], State]
 _TYPES: Final[dict[str, _Build]] = {
-    "Pass": _pass,
     "Task": _task,
-    "Choice": _choice,
     "Wait": _wait,
+    "Pass": _pass,
     "Succeed": _succeed,
     "Fail": _fail,
+    "Choice": _choice,
     "Parallel": _parallel,
     "Map": _map,
 }

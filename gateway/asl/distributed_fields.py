@@ -24,11 +24,13 @@ _ONLY_DISTRIBUTED: Final = (
     "ItemReader",
     "Label",
     "ResultWriter",
-    "ToleratedFailureCount",
-    "ToleratedFailureCountPath",
-    "ToleratedFailurePercentage",
-    "ToleratedFailurePercentagePath",
 )
+_INLINE: Final = "INLINE"
+_TOLERANCES: Final[dict[str, tuple[str, type[int] | type[float]]]] = {
+    "toleratedFailureCount": ("ToleratedFailureCount", int),
+    "toleratedFailurePercentage": ("ToleratedFailurePercentage", float),
+}
+"""By their names in a map run."""
 _READER_ACTIONS: Final = ("s3:getObject", "s3:listObjectsV2")
 _INPUT_TYPES: Final = ("CSV", "JSON", "JSONL", "MANIFEST")
 _DELIMITERS: Final = ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB")
@@ -39,10 +41,10 @@ def is_distributed(processor: Fields) -> bool:
     config = processor.object("ProcessorConfig")
     if config is None:
         return False
-    mode = _one_of(config, "Mode", ("INLINE", DISTRIBUTED)) or "INLINE"
+    mode = config.chosen("Mode", (_INLINE, DISTRIBUTED)) or _INLINE
     if mode == DISTRIBUTED:
         config.require("ExecutionType")
-        if _one_of(config, "ExecutionType", ("STANDARD", "EXPRESS")) == "EXPRESS":
+        if config.chosen("ExecutionType", ("STANDARD", "EXPRESS")) == "EXPRESS":
             said = "this version of Stategate runs the children of a Map as STANDARD executions"
             config.error(said, "ExecutionType")
     elif "ExecutionType" in config:
@@ -50,11 +52,14 @@ def is_distributed(processor: Fields) -> bool:
     return mode == DISTRIBUTED
 
 
-def only_inline(fields: Fields) -> None:
-    """Note the members of an inline Map that only a distributed one has."""
+def only_inline(fields: Fields, language: QueryLanguage) -> None:
+    """Note the members of an inline Map that only a distributed one has. How many failures it
+    tolerates it may say, as AWS takes it, but it tolerates none."""
     for name in _ONLY_DISTRIBUTED:
         if name in fields:
             fields.error("Field is not supported when Mode is INLINE", name)
+    for name, kind in _TOLERANCES.values():
+        language.tolerated(fields, name, kind)
 
 
 def distributed_map(
@@ -78,20 +83,13 @@ def distributed_map(
         child=program,
         limits={
             "maxConcurrency": language.count(fields, "MaxConcurrency"),
-            "toleratedFailureCount": language.tolerated(fields, "ToleratedFailureCount", int),
-            "toleratedFailurePercentage": language.tolerated(
-                fields, "ToleratedFailurePercentage", float
-            ),
+            **{
+                limit: language.tolerated(fields, name, kind)
+                for limit, (name, kind) in _TOLERANCES.items()
+            },
         },
         options={name: option for name, option in options.items() if option is not None},
     )
-
-
-def _one_of(fields: Fields, name: str, allowed: tuple[str, ...]) -> str | None:
-    value = fields.string(name)
-    if value is not None and value not in allowed:
-        fields.error(f"Expected one of [{', '.join(allowed)}]", name)
-    return value
 
 
 # --------------------------------------------------------------------------- labels
@@ -169,17 +167,17 @@ def _reader(fields: Fields, language: QueryLanguage) -> Evaluate | None:
         return None
     _s3(reader, _READER_ACTIONS)
     config = reader.object("ReaderConfig") or Fields({}, "", reader.diagnostics)
-    input_type = _one_of(config, "InputType", _INPUT_TYPES)
+    input_type = config.chosen("InputType", _INPUT_TYPES)
     if "InputType" not in config and str(reader.members.get("Resource")).endswith("getObject"):
         reader.error("These fields are required: [ReaderConfig/InputType]")
-    header = _one_of(config, "CSVHeaderLocation", ("FIRST_ROW", "GIVEN"))
+    header = config.chosen("CSVHeaderLocation", ("FIRST_ROW", "GIVEN"))
     if input_type == "CSV" and header is None:
         config.require("CSVHeaderLocation")
-    if header == "GIVEN" and config.require("CSVHeaders"):
-        headers = config.typed("CSVHeaders", list, "Array")
-        if not headers or not all(isinstance(each, str) for each in headers):
-            config.error("Expected a non-empty array of strings", "CSVHeaders")
-    _one_of(config, "CSVDelimiter", _DELIMITERS)
+    if header == "GIVEN":
+        config.require("CSVHeaders")
+    if not all(isinstance(each, str) for each in config.listed("CSVHeaders")):
+        config.error("Expected value of type String", "CSVHeaders")
+    config.chosen("CSVDelimiter", _DELIMITERS)
     constants = ("InputType", "CSVHeaderLocation", "CSVHeaders", "CSVDelimiter", "ItemsPointer")
     return _evaluated(
         {
@@ -209,8 +207,8 @@ def _writer(fields: Fields, language: QueryLanguage) -> Evaluate | None:
     config = writer.object("WriterConfig") or Fields({}, "", writer.diagnostics)
     if "Resource" in writer or "WriterConfig" not in writer:
         _s3(writer, ("s3:putObject",))
-    _one_of(config, "Transformation", ("NONE", "COMPACT", "FLATTEN"))
-    _one_of(config, "OutputType", ("JSON", "JSONL"))
+    config.chosen("Transformation", ("NONE", "COMPACT", "FLATTEN"))
+    config.chosen("OutputType", ("JSON", "JSONL"))
     return _evaluated(
         {
             "parameters": language.payload(writer),

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 
-import orjson
-
-from gateway.asl.errors import DefinitionError, Diagnostic
+from gateway.asl.errors import Diagnostic
 from gateway.asl.fields import SCHEMA
 from gateway.asl.resources import ACTIVITY, CALLBACK, SYNC, SYNC_PARSED, family, pattern
 
@@ -16,12 +14,9 @@ _SAID: Final = {SYNC: SYNC, SYNC_PARSED: SYNC, CALLBACK: CALLBACK}
 """What AWS calls each pattern here."""
 
 
-def only_express(definition: str) -> None:
-    """Raises DefinitionError with all that Express machines do not support; the definition is one
-    that compiles."""
-    found = list(_unsupported(orjson.loads(definition), ""))
-    if found:
-        raise DefinitionError(found)
+def unsupported(definition: Json) -> Iterator[Diagnostic]:
+    """All that Express machines do not support; the definition is one that compiles."""
+    return _unsupported(definition, "")
 
 
 def _unsupported(program: Json, path: str) -> Iterator[Diagnostic]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gateway.asl import causes
-from gateway.asl.errors import ExpressionError
+from gateway.asl.errors import ExpressionError, StateError
 from gateway.asl.intrinsics import compile_intrinsic
 from gateway.asl.jsonpath import Path, PathNotFound, compile_path
 from gateway.asl.scope import Expression, Json, Scope
@@ -22,15 +24,16 @@ def compile_expression(text: str, *, field: str) -> Expression:
         raise ExpressionError(invalid_expression(field), str(error)) from None
 
 
-def compile_field_path(text: str) -> Expression:
-    """The path of InputPath, OutputPath, ItemsPath and their like. ExpressionError: it is none."""
+def compile_field_path(text: str, missing: Callable[[str], StateError] | None = None) -> Expression:
+    """The path of InputPath, OutputPath, ItemsPath and their like; ``missing`` words that it leads
+    nowhere. ExpressionError: it is none."""
     path = compile_path(text)
 
     def evaluate(scope: Scope) -> Json:
         try:
             return path.read_from(scope)
-        except PathNotFound as missing:
-            raise causes.invalid_path(text, missing) from None
+        except PathNotFound as reason:
+            raise missing(text) if missing else causes.invalid_path(text, reason) from None
 
     return evaluate
 

@@ -6,7 +6,7 @@ in ``diagnostics``; so one walk finds every problem.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final, TypeVar
 
 from gateway.asl import causes
@@ -57,7 +57,8 @@ class Fields:
         """Which one of several members that exclude each other is there."""
         present = [name for name in names if name in self.members]
         if len(present) > 1 or (required and not present):
-            self.error(f"Exactly one of these fields must be present: [{', '.join(names)}]")
+            number = "Exactly one" if required else "At most one"
+            self.error(f"{number} of these fields must be present: [{', '.join(names)}]")
         return present[0] if present else None
 
     # ------------------------------------------------------------- plain values
@@ -74,6 +75,15 @@ class Fields:
         """A string."""
         value: str | None = self.typed(name, str, "String")
         return value
+
+    def chosen(self, name: str, allowed: Collection[str]) -> str | None:
+        """A string that is one of those allowed, else None."""
+        value = self.members.get(name)
+        if name not in self.members or (isinstance(value, str) and value in allowed):
+            return value
+        values = ", ".join(allowed)
+        self.error(f"The field '{name}' should have one of these values: [{values}]", name)
+        return None
 
     def boolean(self, name: str) -> bool:
         """A boolean, False where it is missing."""
@@ -101,6 +111,13 @@ class Fields:
             self.error(str(causes.beyond_tolerance(name, kind).cause), name)
         return value
 
+    def listed(self, name: str) -> list[Json]:
+        """A list that is not empty."""
+        value: list[Json] | None = self.typed(name, list, "Array")
+        if value == []:
+            self.error("Value cannot be empty", name)
+        return value or []
+
     def objects(self, name: str) -> list[Fields]:
         """A list of objects, each as its own Fields."""
         value = self.typed(name, list, "Array") or []
@@ -124,9 +141,10 @@ class Fields:
 
     def timestamp(self, name: str) -> int:
         """A constant timestamp, in milliseconds since the epoch."""
-        moment = timestamp_milliseconds(self.string(name))
-        if moment is None:
-            self.error("Expected an RFC 3339 timestamp as 2016-03-14T01:59:00Z", name)
+        text = self.string(name)
+        moment = timestamp_milliseconds(text)
+        if text is not None and moment is None:
+            self.error("String does not match RFC3339 timestamp", name)
         return moment or 0
 
     def compiled(

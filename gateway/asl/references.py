@@ -1,24 +1,60 @@
-"""Which variables the queries of a state name, found in the definition as it is written."""
+"""Which variables the queries of a state name, in either query language, found in the definition as
+it is written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
+
+import orjson
 
 from gateway.asl.errors import ExpressionError
 from gateway.asl.expression import compile_expression
 from gateway.asl.intrinsics.syntax import Argument, Call, parse_call
+from gateway.asl.jsonata import compile_jsonata
 from gateway.asl.jsonpath import Path, compile_path
+from gateway.asl.languages.jsonata_template import is_query, query_text
+from gateway.asl.outline import outline
 from gateway.asl.scope import Expression, Json
 from gateway.asl.template import SUFFIX, compile_template
+from gateway.asl.variables import RESERVED
 
+MOST_CACHED: Final = 64
+"""Definitions whose references are kept."""
 _PROGRAMS: Final = frozenset({"Branches", "ItemProcessor", "Iterator"})
 """Members whose states speak for themselves."""
 
 
+@lru_cache(maxsize=MOST_CACHED)
+def variable_references(definition: str) -> dict[str, list[str]]:
+    """By the names of those states that name any; the definition is one that compiles. To be read
+    only."""
+    machine = orjson.loads(definition)
+    found = {}
+    for state in outline(machine):
+        language = state.members.get("QueryLanguage", machine.get("QueryLanguage"))
+        named = _queried if language == "JSONata" else _in
+        found[state.name] = sorted(set(named(state.members)))
+    return {name: names for name, names in found.items() if names}
+
+
 def references(value: Json) -> set[str]:
-    """The variables that the queries in a template or in the members of a state name."""
+    """The variables that a template in JSONPath names."""
     return set(_in(value))
+
+
+def _queried(value: Json) -> Iterator[str]:
+    """The same of JSONata: each string in marks is a query."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _queried(each)
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            if key not in _PROGRAMS:
+                yield from _queried(member)
+    elif is_query(value):
+        yield from compile_jsonata(query_text(value)).variables - {RESERVED}
 
 
 def compile_free_template(value: Json) -> Expression:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from gateway.asl.advice import advise
-from gateway.asl.definition import parse_definition
 from gateway.asl.errors import DefinitionError, Diagnostic
 from gateway.asl.outline import outline
 from gateway.asl.resources import ACTIVITY, family
+from gateway.asl.validation import accepted
 from gateway.config.json_lines import line_of
 from gateway.config.settings import MachineSettings
 from gateway.config.wording import suggestion
@@ -100,7 +100,7 @@ def _findings(file: Path, text: str) -> Iterator[Problem]:
         yield Problem("", "is nested too deeply", str(file), 1)
         return
     try:
-        parse_definition(text)
+        accepted(text)
     except DefinitionError as bad:
         for diagnostic in bad.diagnostics:
             said = f"{diagnostic.message} ({diagnostic.code}){_meant(diagnostic, document)}"

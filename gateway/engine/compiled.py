@@ -7,8 +7,8 @@ from typing import Final
 
 from gateway.asl.definition import parse_definition
 from gateway.asl.errors import DefinitionError, Diagnostic
-from gateway.asl.express import only_express
 from gateway.asl.states.state import StateMachine
+from gateway.asl.validation import accepted
 from gateway.errors import ApiError
 from gateway.store.protocol import Store
 
@@ -19,18 +19,18 @@ def compile_definition(definition: str, type: str = "STANDARD") -> StateMachine:
     """Compile at the door, for a machine of this type. Raises ApiError InvalidDefinition with every
     diagnostic."""
     try:
-        machine = parse_definition(definition)
-        if type == "EXPRESS":
-            only_express(definition)
+        return accepted(definition, type)
     except DefinitionError as error:
-        found = ", ".join(map(_in_words, error.diagnostics))
-        message = f"Invalid State Machine Definition: '{found}'"
+        message = _in_words(error.diagnostics, definition)
         raise ApiError("InvalidDefinition", message) from error
-    return machine
 
 
-def _in_words(diagnostic: Diagnostic) -> str:
-    return f"{diagnostic.code}: {diagnostic.message} at {diagnostic.location}"
+def _in_words(found: list[Diagnostic], definition: str) -> str:
+    if len(found) == 1 and found[0].location.endswith("/Label"):
+        # Of labels alone the recorded answers have this form.
+        return f"Error=ValueError Args={[found[0].message]} in definition '{definition}'."
+    listed = ", ".join(f"{each.code}: {each.message} at {each.location}" for each in found)
+    return f"Invalid State Machine Definition: '{listed}'"
 
 
 class Compiled:

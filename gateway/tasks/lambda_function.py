@@ -94,7 +94,7 @@ class LambdaFunctions:
         if reply.status >= 300:
             raise _refusal(reply, await self._aws.errors("lambda", region, "Invoke"))
         if reply.header("x-amz-function-error") is not None:
-            raise _function_error(reply)
+            raise _function_error(reply, whole=family(request.resource) == LAMBDA)
         return reply
 
     async def _post(
@@ -131,10 +131,12 @@ def _described(reply: Reply) -> dict[str, Json]:
     return {**shown, **http_metadata(reply.status, reply.headers), "StatusCode": reply.status}
 
 
-def _function_error(reply: Reply) -> TaskFailure:
-    """The function failed: its error by its type, with all that it said as the cause."""
-    text = reply.body.decode(errors="replace")[:_CAUSE_CHARACTERS]
+def _function_error(reply: Reply, *, whole: bool) -> TaskFailure:
+    """The function failed: its error by its type, with all that it said as the cause; to the letter
+    (``whole``), or as ``lambda:invoke`` writes the JSON that it has read."""
     said = _parsed(reply.body)
+    body = reply.body if whole or not said else orjson.dumps(said)
+    text = body.decode(errors="replace")[:_CAUSE_CHARACTERS]
     kind = said.get("errorType")
     if isinstance(kind, str) and kind:
         return TaskFailure(kind, text)

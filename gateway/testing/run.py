@@ -9,9 +9,9 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from gateway.asl.definition import parse_definition
 from gateway.asl.documents import read_document
 from gateway.asl.frame import Identity
+from gateway.asl.validation import accepted
 from gateway.testing.mocks import Mocks
 from gateway.testing.outcome import Outcome, outcome_of
 from gateway.testing.rehearsal import Rehearsal
@@ -41,7 +41,7 @@ def run(
      MocksError, and NoAnswer for a task that has no mock.
     """
     text = _text(definition)
-    machine = parse_definition(text)
+    machine = accepted(text)
     given = orjson.dumps(input).decode()
     arn = _MACHINE.replace("stateMachine", "execution") + ":test"
     start = round(at.timestamp() * 1000)

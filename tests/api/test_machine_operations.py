@@ -99,6 +99,42 @@ async def test_definitions_are_validated(api):
     }
 
 
+async def test_a_label_is_refused_in_a_form_of_its_own(api):
+    """AWS's recorded answer to a label that cannot be is like no other: it shows the definition."""
+    processor = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        **json.loads(PASS.replace('"A"', '"In"')),
+    }
+    state = {"Type": "Map", "Label": "a\x96", "ItemProcessor": processor, "End": True}
+    definition = json.dumps({"StartAt": "A", "States": {"A": state}})
+    with pytest.raises(ClientError) as refused:
+        await api.machine(definition=definition)
+    assert refused.value.response["Error"]["Message"] == (
+        "Error=ValueError Args=[\"Label contains invalid character: '\\\\x96'\"] "
+        f"in definition '{definition}'."
+    )
+
+
+async def test_an_express_machine_is_validated_as_such(api):
+    """The type that the caller names decides what is supported."""
+    task = {"Type": "Task", "Resource": "arn:aws:states:::batch:submitJob.sync", "End": True}
+    definition = json.dumps({"StartAt": "A", "States": {"A": task}})
+    operation = "validate_state_machine_definition"
+    assert (await api.call(operation, definition=definition))["result"] == "OK"
+    found = await api.call(operation, definition=definition, type="EXPRESS")
+    assert [each["location"] for each in found["diagnostics"]] == ["/States/A/Resource"]
+
+
+async def test_variable_references_are_described(api):
+    """Which variables each state names, and no state that names none."""
+    first = {"Type": "Pass", "Assign": {"a": 1}, "Next": "B"}
+    second = {"Type": "Pass", "InputPath": "$a", "End": True}
+    definition = json.dumps({"StartAt": "A", "States": {"A": first, "B": second}})
+    arn = await api.machine(definition=definition)
+    described = await api.call("describe_state_machine", stateMachineArn=arn)
+    assert described["variableReferences"] == {"B": ["a"]}
+
+
 async def test_tags_are_kept_changed_and_taken_off(api):
     """On machines and activities alike: those of the creation, those that came, none that went."""
     tags = [{"key": "team", "value": "orders"}]

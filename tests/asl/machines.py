@@ -92,11 +92,37 @@ def states(draw, depth):  # noqa: PLR0911 - one return for each type
             return draw(shaped(state, depth, fails=True))
 
 
+def inside(state, prefix):
+    """The state, and what is in it with this before each name: no two states have the same one."""
+    state = dict(state)
+    if "Branches" in state:
+        branches = enumerate(state["Branches"])
+        state["Branches"] = [prefixed(each, f"{prefix}-{i}") for i, each in branches]
+    if "ItemProcessor" in state:
+        state["ItemProcessor"] = prefixed(state["ItemProcessor"], prefix)
+    return state
+
+
+def prefixed(program, prefix):
+    """The program with this before the name of each state."""
+    states = {}
+    for name, given in program["States"].items():
+        state = states[prefix + name] = inside(given, prefix)
+        for member in ("Next", "Default"):
+            if member in state:
+                state[member] = prefix + state[member]
+        for member in ("Catch", "Choices"):
+            if member in state:
+                entries = state[member]
+                state[member] = [{**each, "Next": prefix + each["Next"]} for each in entries]
+    return {**program, "StartAt": prefix + program["StartAt"], "States": states}
+
+
 @st.composite
 def programs(draw, depth=2):
     """A machine, branch or iteration: a line of states that may jump ahead."""
     line = draw(st.lists(states(depth), min_size=1, max_size=4))
-    named = {f"S{i}": dict(state) for i, state in enumerate(line)}
+    named = {f"S{i}": inside(state, f"S{i}") for i, state in enumerate(line)}
     named["End"] = {"Type": "Pass", "End": True}
     names = list(named)
     for i, name in enumerate(names[:-1]):

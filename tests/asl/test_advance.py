@@ -302,6 +302,15 @@ def test_the_four_forms_of_wait(wait, seconds):
     assert execution.stop_at == START + seconds * 1000
 
 
+@pytest.mark.parametrize("field", ["SecondsPath", "TimestampPath"])
+def test_a_wait_on_what_is_not_there(field):
+    """AWS has words of its own for it, with the path."""
+    execution = Driver(machine(W={"Type": "Wait", field: "$.no", "End": True}), {}).run()
+    assert execution.error == "States.Runtime"
+    said = f"). The {field} parameter does not reference an input value: $.no"
+    assert execution.cause.endswith(said)
+
+
 def test_an_item_selector_sees_item_and_input():
     """$$.Map.Item and $ are both at hand; Parameters is its old name."""
     for name in ("ItemSelector", "Parameters"):

@@ -79,6 +79,10 @@ RULES = {
         ),
         [("/States/A/Retry[0]/ErrorEquals", "never used")],
     ),
+    "a path without its suffix": (
+        machine({"Type": "Pass", "Parameters": {"a": "$.b", "c.$": "$.d", "e": "$5"}}),
+        [("/States/A/Parameters/a", 'did you mean "a.$"?')],
+    ),
     "a context path that finds nothing": (
         machine({"Type": "Pass", "Parameters": {"a": [{"b.$": "$$.Executon.Id"}]}}),
         [("/States/A/Parameters/a[0]/b.$", 'did you mean "$$.Execution"?')],

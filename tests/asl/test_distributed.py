@@ -34,11 +34,11 @@ REFUSED = {
     "odd mode": (a_map({"Mode": "PARALLEL"}), "INLINE, DISTRIBUTED"),
     "inline type": (a_map({"Mode": "INLINE", "ExecutionType": "STANDARD"}), "DISTRIBUTED"),
     "inline label": (a_map({"Mode": "INLINE"}, Label="x"), "INLINE"),
-    "inline tolerance": (a_map({}, ToleratedFailureCount=1), "INLINE"),
+    "inline tolerance": (a_map({}, ToleratedFailureCount=-1), "cannot be negative"),
     "negative count": (a_map(ToleratedFailureCount=-1), "cannot be negative"),
     "percentage": (a_map(ToleratedFailurePercentage=100.1), "between 0 and 100"),
     "two counts": (
-        a_map(ToleratedFailureCount=1, ToleratedFailureCountPath="$.n"), "Exactly one",
+        a_map(ToleratedFailureCount=1, ToleratedFailureCountPath="$.n"), "At most one",
     ),
     "empty batcher": (a_map(ItemBatcher={}), "MaxItemsPerBatch"),
 }  # fmt: skip

@@ -293,8 +293,8 @@ DEFINITIONS = {
     "in a branch": (
         '{"StartAt": "P", "States": {"P": {"Type": "Parallel", "End": true, "Branches": [\n'
         '{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}},\n'
-        '{"StartAt": "A", "States": {\n"A": {"Type": "Wait", "End": true,\n"Seconds": "x"}}}]}}}',
-        "d.json:5: /States/P/Branches[1]/States/A/Seconds: ",
+        '{"StartAt": "B", "States": {\n"B": {"Type": "Wait", "End": true,\n"Seconds": "x"}}}]}}}',
+        "d.json:5: /States/P/Branches[1]/States/B/Seconds: ",
     ),
 }
 

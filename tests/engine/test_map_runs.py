@@ -247,7 +247,7 @@ async def test_a_run_goes_on_after_a_crash(autojump_clock):
 
 async def test_a_map_run_inside_a_child(autojump_clock):
     """Children may have map runs of their own, under their own label."""
-    inner = orjson.loads(distributed(PASS))["States"]["Map"]
+    inner = orjson.loads(distributed(PASS).replace("Child", "Grandchild"))["States"]["Map"]
     inner |= {"Label": "inner"}
     async with open_memory() as store, running(store) as engine:
         arn = await start(engine, distributed(inner), [[1, 2], [3]])

@@ -129,8 +129,8 @@ async def test_the_calls_of_an_execution_that_ends_are_cancelled(autojump_clock)
     """StopExecution cuts the call under way and forgets the one that waits."""
     slow = Scripted()
     async with running(MemoryStore(), [slow]) as engine:
-        branch = {"StartAt": "T", "States": {"T": SLOW}}
-        arn = await start(engine, {"Type": "Parallel", "Branches": [branch] * 5, "End": True})
+        branches = [{"StartAt": name, "States": {name: SLOW}} for name in "abcde"]
+        arn = await start(engine, {"Type": "Parallel", "Branches": branches, "End": True})
         await trio.testing.wait_all_tasks_blocked()
         assert slow.under_way == 3
         await engine.stop_execution(arn, None, None)

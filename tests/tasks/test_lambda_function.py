@@ -131,6 +131,21 @@ async def test_the_error_of_a_function_is_its_type(state, monkeypatch):
     assert (row.error, json.loads(row.cause)) == ("TooDear", said)
 
 
+@pytest.mark.parametrize(
+    ("state", "cause"),
+    [(DIRECT, '{"errorType": "TooDear"}'), (INVOKE, '{"errorType":"TooDear"}')],
+    ids=["arn", "invoke"],
+)
+async def test_only_an_arn_shows_the_text_of_the_function(state, cause, monkeypatch):
+    """AWS shows what a function said to the letter; of lambda:invoke it writes the JSON anew."""
+    headers = (("X-Amz-Function-Error", "Unhandled"),)
+    answer = Answer(200, b'{"errorType": "TooDear"}', headers)
+    with StandIn(Functions(lambda _: answer)) as stand_in:
+        async with engine_calling(stand_in.url, monkeypatch) as engine:
+            row, _ = await ended(engine, state)
+    assert row.cause == cause
+
+
 async def test_a_function_error_without_type_is_unknown(monkeypatch):
     """AWS's sentence says so, with what was returned."""
     with StandIn(Functions(raising({"errorMessage": "timed out"}))) as stand_in:

@@ -7,8 +7,9 @@ from typing import Any, Final
 from gateway.api.model import Request, Response
 from gateway.api.operations.operation import Table
 from gateway.api.paging import one_page
-from gateway.asl.definition import parse_definition
 from gateway.asl.errors import DefinitionError, Diagnostic
+from gateway.asl.references import variable_references
+from gateway.asl.validation import accepted
 from gateway.engine.arns import qualified, read_arn
 from gateway.engine.catalog import INITIAL, Catalog
 from gateway.engine.machine_settings import Settings, read_settings
@@ -115,7 +116,7 @@ class Machines:
 
     async def validate(self, request: Request) -> Response:
         """ValidateStateMachineDefinition."""
-        found = _diagnostics(request["definition"])
+        found = _diagnostics(request["definition"], request.get("type", "STANDARD"))
         wanted = found if request.get("severity") == "WARNING" else _errors(found)
         shown = wanted[: request.get("maxResults") or _DIAGNOSTICS_MAX]
         return {
@@ -129,11 +130,13 @@ def described_revision(revision: RevisionRow, request: Request) -> Response:
     """The members that describe a revision; its definition is empty where metadata is asked for."""
     settings = read_settings(revision.settings)
     whole = request.get("includedData") != "METADATA_ONLY"
+    named = variable_references(revision.definition) if whole else {}
     return {
         "definition": revision.definition if whole else "",
         "roleArn": revision.role_arn,
         **{name: settings[name] for name in _SETTINGS},
         **_revision_id(revision),
+        **({"variableReferences": named} if named else {}),
     }
 
 
@@ -172,9 +175,9 @@ def _listed(row: MachineRow) -> dict[str, Any]:
     }
 
 
-def _diagnostics(definition: str) -> list[Diagnostic]:
+def _diagnostics(definition: str, type: str) -> list[Diagnostic]:  # noqa: A002 - AWS's word
     try:
-        parse_definition(definition)
+        accepted(definition, type)
     except DefinitionError as error:
         return error.diagnostics
     return []

@@ -173,10 +173,10 @@ class JsonPath:
                 moment = fields.timestamp("Timestamp")
                 return lambda _scope, _at: moment
             case "SecondsPath":
-                wait = _valued(_value_path(fields, "SecondsPath"), _wait_seconds)
+                wait = _valued(_wait_path(fields, "SecondsPath"), _wait_seconds)
                 return lambda scope, at: at + wait(scope) * 1000
             case _:
-                until = _valued(_value_path(fields, "TimestampPath"), _wait_moment)
+                until = _valued(_wait_path(fields, "TimestampPath"), _wait_moment)
                 return lambda scope, _at: until(scope)
 
     def items(self, fields: Fields) -> Expression:
@@ -205,6 +205,12 @@ def _path(fields: Fields, name: str) -> Expression | None:
 def _value_path(fields: Fields, name: str) -> Expression | None:
     """A path that is looked up when the state runs."""
     return fields.compiled(name, compile_field_path, fields.string(name))
+
+
+def _wait_path(fields: Fields, name: str) -> Expression | None:
+    """The same of a Wait, where AWS has words of its own for a path that leads nowhere."""
+    compiler = partial(compile_field_path, missing=partial(causes.no_input_value, name))
+    return fields.compiled(name, compiler, fields.string(name))
 
 
 def _expression(fields: Fields, name: str) -> Expression | None:

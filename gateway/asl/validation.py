@@ -1,0 +1,24 @@
+"""What is demanded of a definition at the door: that it compiles, that it keeps the rules, and, of
+an Express machine, that it does without what such a machine cannot have."""
+
+from __future__ import annotations
+
+from gateway.asl.definition import compile_document, not_too_deep, read_definition
+from gateway.asl.errors import DefinitionError
+from gateway.asl.express import unsupported
+from gateway.asl.rules import refusals
+from gateway.asl.states.state import StateMachine
+
+
+def accepted(text: str, type: str = "STANDARD") -> StateMachine:  # noqa: A002 - AWS's word
+    """The compiled definition of a machine of this type. Raises DefinitionError with everything
+    that is wrong."""
+    document = read_definition(text)
+    machine, found = compile_document(document)
+    with not_too_deep():
+        if type == "EXPRESS" and not found:
+            found += unsupported(document)
+        found += refusals(document)
+    if found:
+        raise DefinitionError(found)
+    return machine
