@@ -6,6 +6,7 @@ has been checked before.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
@@ -111,13 +112,23 @@ def _read_state(text: str, name: str | None) -> tuple[State, dict[str, Json]]:
             return parse_state(text), orjson.loads(text)
         found = find_state(accepted(text), name)
     except DefinitionError as error:
-        message = f"Invalid State Machine Definition: '{error}'"
+        hint = _of_machine(text) if name is None else ""
+        message = f"Invalid State Machine Definition: '{error}'{hint}"
         raise ApiError("InvalidDefinition", message) from None
     if found is None:
         raise _refusal("State not found in definition")
     written = (each.members for each in outline(orjson.loads(text)) if each.name == name)
     # AWS: the Context Object has this name, whatever the definition calls the state.
     return replace(found, name=ALONE), next(written)
+
+
+def _of_machine(text: str) -> str:
+    """What to say beside the errors where the definition is not even meant to be a state's."""
+    with suppress(ValueError):
+        document = orjson.loads(text)
+        if isinstance(document, dict) and document.keys() >= {"StartAt", "States"}:
+            return ". It is that of a state machine: say which of its states in 'stateName'."
+    return ""
 
 
 def _check_unmocked(state: State) -> None:

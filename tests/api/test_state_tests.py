@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 
+import boto3
 import httpx
 import pytest
 import trio
@@ -167,7 +169,7 @@ WORK = {**TASK, "Resource": "arn:aws:states:us-east-1:123456789012:activity:work
     [
         refused("InvalidExecutionInput", "Invalid State Machine Execution Input", PASS, input="x"),
         refused("InvalidDefinition", "SCHEMA_VALIDATION_FAILED", {"Type": "Nope"}),
-        refused("InvalidDefinition", "/States/StateName", {"StartAt": "A", "States": {"A": PASS}}),
+        refused("InvalidDefinition", "say which of its states in 'stateName'", INNER),
         refused("InvalidDefinition", "does not support Map or Parallel", MAP),
         refused("InvalidDefinition", "does not support Activity", WORK),
         refused("InvalidDefinition", "'.waitForTaskToken'", CALLBACK),
@@ -281,6 +283,21 @@ async def test_a_test_is_answered_whatever_the_host(api, host):
     async with httpx.AsyncClient() as http:
         answer = await http.post(api.url, json={"definition": json.dumps(PASS)}, headers=headers)
     assert (answer.status_code, answer.json()["status"]) == (200, "SUCCEEDED")
+
+
+async def test_the_environment_switches_the_prefix_off(api, monkeypatch):
+    """As the README says, for clients whose code nobody can change."""
+    monkeypatch.setenv("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")
+    keys = {"aws_access_key_id": "any", "aws_secret_access_key": "thing"}
+
+    def ask():
+        client = boto3.client(
+            "stepfunctions", endpoint_url=api.url, region_name="us-east-1", **keys
+        )
+        with closing(client):
+            return client.test_state(definition=json.dumps(PASS))["status"]
+
+    assert await trio.to_thread.run_sync(ask) == "SUCCEEDED"
 
 
 async def test_the_example_holds(api, monkeypatch):
