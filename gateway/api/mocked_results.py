@@ -1,57 +1,32 @@
 """Whether the mocked result of a task is one that its service could give.
 
 The services' models are botocore's; their members are written as Step Functions writes them in
-results, with a capital letter. Members that a model does not know are let through, as at AWS.
+results. Members that a model does not know are let through, as at AWS.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import regex
 
-from gateway.api.shapes import Operation, Shape, service_description, service_names
+from gateway.api.shapes import Operation, Shape, service_description
 from gateway.asl.resources import TASK, family, parts
+from gateway.aws.catalogue import Catalogue, read_catalogue
+from gateway.aws.java_names import action_name, capital, member_name
 from gateway.errors import ApiError
 
 Json: TypeAlias = Any
 
 _PATTERN_SECONDS: Final = 0.1
-_DIRECTORIES: Final = {
-    "applicationdiscoveryservice": "discovery",
-    "cloudwatchlogs": "logs",
-    "cognitoidentityprovider": "cognito-idp",
-    "configservice": "config",
-    "costandusagereportservice": "cur",
-    "costexplorer": "ce",
-    "databasemigrationservice": "dms",
-    "directoryservice": "ds",
-    "directoryservicedata": "ds-data",
-    "elasticloadbalancing": "elb",
-    "elasticloadbalancingv2": "elbv2",
-    "elasticmapreduce": "emr",
-    "elasticsearchservice": "es",
-    "eventbridge": "events",
-    "iotdataplane": "iot-data",
-    "iotjobsdataplane": "iot-jobs-data",
-    "lexmodelbuildingservice": "lex-models",
-    "lexmodelsv2": "lexv2-models",
-    "lexruntimeservice": "lex-runtime",
-    "lexruntimev2": "lexv2-runtime",
-    "marketplaceentitlementservice": "marketplace-entitlement",
-    "marketplacemetering": "meteringmarketplace",
-    "migrationhub": "mgh",
-    "serverlessapplicationrepository": "serverlessrepo",
-    "sfn": "stepfunctions",
-    "simpledb": "sdb",
-    "states": "stepfunctions",
-}
-"""By what a Resource calls a service: botocore's name, where it is not the same but for hyphens."""
+_SDK: Final = "aws-sdk:"
+_OPTIMISED: Final = {"states": "stepfunctions", "elasticmapreduce": "emr"}
+"""What integrations call a service that botocore calls otherwise."""
 _POLLED: Final = {
-    "startExecution.sync": "DescribeExecution",
-    "startExecution.sync:2": "DescribeExecution",
+    "startExecution.sync": "describeExecution",
+    "startExecution.sync:2": "describeExecution",
 }
 """The operation whose answer is the result, where it is not the one that the Resource names."""
 _DOCUMENTS: Final = {"lambda:invoke": "Payload", "states:startExecution.sync:2": "Output"}
@@ -62,6 +37,8 @@ class Answer(NamedTuple):
     """What a service answers, and how a Task state shows it."""
 
     shape: Shape
+    spelled: Callable[[str], str]
+    """The name of a member, from the model's."""
     document: str | None
     """The member that may be anything."""
     polled: bool
@@ -76,20 +53,27 @@ def answer_of(resource: str) -> Answer | None:
     operation = _POLLED.get(action, action)
     if family(resource) != TASK or "." in operation:
         return None
-    described = _described(service.removeprefix("aws-sdk:"))
-    name = next((n for n in described["operations"] if n.lower() == operation.lower()), None)
-    if name is None:
+    described = _described(service) or {"operations": {}}
+    known = {action_name(name): name for name in described["operations"]}
+    if operation not in known:
         return None
-    shape = Operation(described["operations"][name], described["shapes"]).output_shape
+    shape = Operation(described["operations"][known[operation]], described["shapes"]).output_shape
     if shape is None:
         return None
-    return Answer(shape, _DOCUMENTS.get(f"{service}:{action}"), action in _POLLED)
+    spelled = member_name if service.startswith(_SDK) else capital
+    return Answer(shape, spelled, _DOCUMENTS.get(f"{service}:{action}"), action in _POLLED)
 
 
 def _described(service: str) -> Json:
-    bare = {name.replace("-", ""): name for name in service_names()}
-    named = _DIRECTORIES.get(service) or bare.get(service)
-    return {"operations": {}} if named is None else service_description(named)
+    if not service.startswith(_SDK):
+        return service_description(_OPTIMISED.get(service, service))
+    entry = _catalogue().get(service.removeprefix(_SDK))
+    return None if entry is None else service_description(entry.botocore)
+
+
+@cache
+def _catalogue() -> Catalogue:
+    return read_catalogue()
 
 
 def check_result(answer: Answer, result: Json, mode: str) -> None:
@@ -99,7 +83,7 @@ def check_result(answer: Answer, result: Json, mode: str) -> None:
     """
     if not isinstance(result, dict):
         raise _mistake("The result must be an object")
-    reader = _Reader(strict=mode == "STRICT", polled=answer.polled)
+    reader = _Reader(answer.spelled, strict=mode == "STRICT", polled=answer.polled)
     checked = {name: value for name, value in result.items() if name != answer.document}
     for said in reader.structure(answer.shape, checked):
         raise _mistake(said)
@@ -125,15 +109,16 @@ _KINDS: Final[dict[str, tuple[str, type | tuple[type, ...]]]] = {
 class _Reader(NamedTuple):
     """One walk over a result; each method gives what is wrong, in AWS's words."""
 
+    spelled: Callable[[str], str]
     strict: bool
     polled: bool
 
     def structure(self, shape: Shape, value: dict[str, Json]) -> Iterator[str]:
-        members = {_written(name): member for name, member in shape.members.items()}
+        members = {self.spelled(name): member for name, member in shape.members.items()}
         if self.strict:
-            for name in shape.metadata.get("required", ()):
-                if value.get(_written(name)) is None:
-                    yield f"Required field '{_written(name)}' is missing"
+            for name in map(self.spelled, shape.metadata.get("required", ())):
+                if value.get(name) is None:
+                    yield f"Required field '{name}' is missing"
         for name, given in value.items():
             if name in members and given is not None:
                 yield from self.value(members[name], given, name)
@@ -183,8 +168,3 @@ def _matches(pattern: str, value: str) -> bool:
     except (regex.error, TimeoutError):
         # The pattern is one of Java's, or too slow: it says nothing about the value then.
         return True
-
-
-def _written(name: str) -> str:
-    """A member's name as results have it."""
-    return name[:1].upper() + name[1:]
