@@ -18,6 +18,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 Json: TypeAlias = Any
 Function: TypeAlias = Callable[[Json], Json]
 
+_LONGEST: Final = 99_999_999
+"""Seconds; no timeout of AWS is longer."""
 _SHAPE: Final = 'an answer is {"return": …} or {"throw": {"Error": …, "Cause": …}}'
 
 
@@ -116,8 +118,8 @@ def _answer(place: str, given: Json) -> Answer:
         raise MocksError(f"{place}: {_SHAPE}")
     members = {name.lower(): value for name, value in given.items()}
     after = members.pop("after_seconds", 0)
-    if isinstance(after, bool) or not isinstance(after, int | float) or after < 0:
-        raise MocksError(f"{place}.after_seconds must be a number from 0 on")
+    if isinstance(after, bool) or not isinstance(after, int | float) or not 0 <= after <= _LONGEST:
+        raise MocksError(f"{place}.after_seconds must be a number from 0 to {_LONGEST}")
     match members:
         case {"return": output, **rest} if not rest:
             return Returned(output, after)

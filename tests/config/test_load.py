@@ -402,12 +402,12 @@ def test_task_without_an_integration(load, tmp_path):
     """A task that this version can hand to nobody is a warning in the definition."""
     (tmp_path / "d.json").write_text(
         '{"StartAt": "A", "States": {"A": {"Type": "Task", "End": true,\n'
-        '"Resource": "arn:aws:states:::sqs:sendMessage"}}}'
+        '"Resource": "arn:aws:states:::batch:submitJob"}}}'
     )
     config = load("machines: { d: { definition: d.json } }\n")
     assert list(map(str, config.warnings)) == [
         "d.json:2: /States/A/Resource: warning: this version of Stategate has no integration for "
-        "arn:aws:states:::sqs:sendMessage: the task fails"
+        "arn:aws:states:::batch:submitJob: the task fails"
     ]
 
 

@@ -10,6 +10,8 @@ import trio
 from tests.stand_ins.server import Fault, Refusal, StandIn
 from tests.tasks.services_rig import JsonService, engine_at, failure, run, task
 
+pytestmark = pytest.mark.slow
+
 BY_KEY = {"TableName": "scores", "Key": {"id": {"S": "p1"}}}
 
 

@@ -9,6 +9,8 @@ import pytest
 from tests.stand_ins.server import Fault, Refusal, StandIn
 from tests.tasks.services_rig import JsonService, engine_at, failure, run, task
 
+pytestmark = pytest.mark.slow
+
 KEY = {"id": {"S": "o1"}}
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import threading
 
+import pytest
+
 from tests.daemon.process import running, write_config
 from tests.stand_ins.server import StandIn
 from tests.tasks.services_rig import KEYS, JsonService, task
+
+pytestmark = pytest.mark.slow
 
 
 def test_sigkill_while_a_service_works(tmp_path):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from tests.daemon.process import running, write_config
 from tests.stand_ins.functions import Functions, echo
 from tests.stand_ins.server import StandIn
+
+pytestmark = pytest.mark.slow
 
 CALL = """
 {"StartAt": "A", "States": {"A": {

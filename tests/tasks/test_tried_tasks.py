@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import trio
 
 from gateway.api.operations.test_state import StateTests
@@ -14,6 +15,8 @@ from tests.stand_ins.functions import Functions, echo
 from tests.stand_ins.server import StandIn
 from tests.tasks.test_dispatcher import SLOW, Scripted
 from tests.tasks.test_lambda_function import INVOKE, engine_calling
+
+pytestmark = pytest.mark.slow
 
 
 async def tried(engine, state, **members):

@@ -117,6 +117,8 @@ def test_a_task_without_a_mock_is_named():
         {"A": {"throw": "Busy"}},
         {"A": {"throw": {"Error": 1}}},
         {"A": {"return": 1, "after_seconds": -1}},
+        {"A": {"return": 1, "after_seconds": float("nan")}},
+        {"A": {"return": 1, "after_seconds": 1e300}},
         {"A": [{"return": 1}, {}]},
     ],
 )
