@@ -43,7 +43,7 @@ class AwsSdk:
 
         service, action = parts(request.resource)
         entry = await self._entry(service.removeprefix(_PREFIX))
-        client = await self._client(entry)
+        client = await self._client(entry, request.role)
         operation = actions(client.model).get(action)
         if operation is None:
             raise _unknown(f"no action {action} of {service}", action, actions(client.model))
@@ -58,9 +58,9 @@ class AwsSdk:
             raise _unknown(f"no service {service}", service, catalogue)
         return catalogue[service]
 
-    async def _client(self, entry: Entry) -> AwsClient:
+    async def _client(self, entry: Entry, role: str | None) -> AwsClient:
         try:
-            return await self._aws.client(entry.botocore)
+            return await self._aws.client(entry.botocore, role=role)
         except NoAws as failure:
             raise TaskFailure(f"{entry.java}.SdkClientException", str(failure)) from None
 

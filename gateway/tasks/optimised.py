@@ -61,7 +61,7 @@ class OptimisedServices:
 
         service, action = parts(request.resource)
         own = SERVICES[service]
-        client = await self._aws.client(service)
+        client = await self._aws.client(service, role=request.role)
         sdk = _sdk(own)
         endpoint = own.endpoint(request.input)
         operation = own.actions[action]

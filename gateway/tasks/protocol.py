@@ -31,6 +31,8 @@ class TaskRequest:
     """What Parameters or Arguments made."""
     key: str
     """The same for every call of this attempt, also after a restart, and for no other: UUID."""
+    role: str | None = None
+    """ARN of the role to call as."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gateway.asl.resources import name_in_errors
-from gateway.aws.failures import NoAws
+from gateway.aws.failures import NoAws, NotAssumed
 from gateway.aws.java_names import capital, exception_name, member_name
 from gateway.tasks.members import Spelling, Unfit, to_document, to_parameters
 from gateway.tasks.protocol import Json, TaskFailure, TaskRequest
@@ -67,6 +67,8 @@ async def call_service(
         answer = await client.call(operation, parameters, endpoint)
     except Refused as no:
         raise _refusal(client, sdk, no) from None
+    except NotAssumed as failure:
+        raise TaskFailure("States.Permissions", str(failure)) from None
     except (Unanswered, NoAws) as failure:
         cause = f"Unable to execute HTTP request: {failure}"
         raise TaskFailure(f"{sdk.name}.SdkClientException", cause) from None
