@@ -159,8 +159,8 @@ class Settings(Strict):
     activities: Entries[Section[ActivitySettings]] = Field(default_factory=dict)
     """Activities by name."""
     roles: Section[dict[RoleArn, RoleSettings]] = Field(default_factory=dict)
-    """As whom tasks call whose `Credentials` name a role, by its ARN; `*` stands for any characters,
-    the first entry that fits counts. A role that none fits is assumed, as AWS does."""
+    """As whom tasks call whose `Credentials` name a role, by its ARN. `*` stands for any
+    characters, and the first entry that fits counts. Default: the role is assumed, as at AWS."""
     triggers: Entries[TriggerSettings] = Field(default_factory=dict)
     """What starts executions, by name."""
     sinks: Entries[SinkSettings] = Field(default_factory=dict)

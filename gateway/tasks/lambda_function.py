@@ -43,6 +43,7 @@ class LambdaFunctions:
 
     name: ClassVar[str] = "lambda"
     concurrency: ClassVar[int] = 1000
+    resources: ClassVar[tuple[str, ...]] = ("lambda:invoke",)
 
     def __init__(self, tools: Tools) -> None:
         self._aws = tools.aws

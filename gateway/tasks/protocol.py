@@ -78,6 +78,11 @@ class Runner(Protocol):
 class Integration(Protocol):
     """The class of a runner, which says without being built what it would take."""
 
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """What it takes, for people: ``sqs:sendMessage``. Nothing where there is no end of it."""
+        ...
+
     def __call__(self, tools: Tools) -> Runner:
         """A runner."""
         ...
