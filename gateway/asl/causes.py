@@ -36,6 +36,12 @@ def not_found(text: str, field: str, document: Json) -> StateError:
     return StateError("States.Runtime", cause, located=True)
 
 
+def no_role(found: Json) -> StateError:
+    """What Credentials give as a role's ARN is none."""
+    cause = f"The RoleArn of Credentials must be a string: {shown(found)}"
+    return StateError("States.Runtime", cause, located=True)
+
+
 def argument_not_found(call: str, text: str, document: Json) -> StateError:
     """A path among the arguments of an intrinsic function leads nowhere."""
     cause = (

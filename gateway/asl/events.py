@@ -152,6 +152,8 @@ def _scheduled(record: r.TaskScheduled, execution: Execution) -> _Details:
         "heartbeatInSeconds": record.heartbeat_seconds,
     }
     details: dict[str, Json] = {k: v for k, v in limits.items() if v is not None}
+    if record.role is not None:
+        details["taskCredentials"] = {"roleArn": record.role}
     match family(record.resource):
         case "Task":
             service, action = parts(record.resource)

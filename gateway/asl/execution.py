@@ -112,7 +112,9 @@ class Execution(Frames):
         self._park(frame, record.number)
         given = frame.data if record.input is SAME else record.input
         timeouts = (record.timeout_seconds, record.heartbeat_seconds)
-        task = Task(record.number, record.frame, record.resource, given, *timeouts, at)
+        task = Task(
+            record.number, record.frame, record.resource, given, *timeouts, at, role=record.role
+        )
         self._put(task._replace(token_hash=token_hash(frame.token)) if frame.token else task)
 
     def _task_started(self, record: r.TaskStarted | r.TaskResumed, at: int) -> None:

@@ -56,6 +56,8 @@ class Task(NamedTuple):
     token_hash: str | None = None
     submitted_at: int | None = None
     """When its call was answered, of one that is not over with that."""
+    role: str | None = None
+    """ARN of the role that it is called as."""
 
 
 class MapRun(NamedTuple):

@@ -121,6 +121,8 @@ class TaskScheduled(NamedTuple):
     input: Document
     timeout_seconds: int | None
     heartbeat_seconds: int | None
+    role: str | None = None
+    """ARN of the role that it is called as."""
 
 
 class TaskStarted(NamedTuple):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -57,6 +59,18 @@ def read_actions(botocore_name: str) -> dict[str, str]:
     from botocore.session import Session
 
     return actions(Session().get_service_model(botocore_name))
+
+
+def near(wanted: str, there: Iterable[str]) -> str:
+    """``; did you mean "x"?`` where something is near."""
+    found = get_close_matches(wanted, list(there), n=1)
+    return f'; did you mean "{found[0]}"?' if found else ""
+
+
+def service_near(wanted: str, catalogue: Catalogue) -> str:
+    """The same for a service, which may have been called by botocore's name."""
+    same = [name for name, entry in catalogue.items() if entry.botocore.replace("-", "") == wanted]
+    return near(wanted, catalogue) if not same else f'; did you mean "{same[0]}"?'
 
 
 def actions(model: Any) -> dict[str, str]:

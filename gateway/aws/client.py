@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import trio
 
 from gateway.aws.caller import Caller
+from gateway.aws.roles import Identity, RoleSettings, identity_of
 
 if TYPE_CHECKING:
     from gateway.aws.catalogue import Catalogue
@@ -31,6 +32,7 @@ class _Place(NamedTuple):
     service: str
     region: str | None
     endpoint_url: str | None
+    identity: Identity
 
 
 class Aws:
@@ -39,12 +41,18 @@ class Aws:
     def __init__(self, in_thread: Callable[..., Awaitable[Any]], fallback_region: str) -> None:
         """``fallback_region`` counts where neither the call nor the environment names one."""
         self._in_thread = in_thread
-        self._caller = Caller(in_thread, fallback_region)
+        self._fallback_region = fallback_region
+        self._callers: dict[Identity, Caller] = {}
+        self._roles: Mapping[str, RoleSettings] = {}
         self._clients: dict[_Place, AwsClient] = {}
         self._loading = trio.Lock()
         self._connections: Connections | None = None
         self._catalogue: Catalogue | None = None
         self._own: Transport | None = None
+
+    def configure(self, roles: Mapping[str, RoleSettings]) -> None:
+        """What the roles are that tasks name, from now on."""
+        self._roles = roles
 
     def answer_own(self, transport: Transport) -> None:
         """Calls of Step Functions go there, unless the environment has an endpoint for it."""
@@ -52,10 +60,14 @@ class Aws:
             self._own = transport
 
     async def client(
-        self, service: str, region: str | None = None, endpoint_url: str | None = None
+        self,
+        service: str,
+        region: str | None = None,
+        endpoint_url: str | None = None,
+        role: str | None = None,
     ) -> AwsClient:
-        """What calls any operation of a service. Raises NoAws."""
-        place = _Place(service, region, endpoint_url)
+        """What calls any operation of a service, as the role that a task names. Raises NoAws."""
+        place = _Place(service, region, endpoint_url, identity_of(role, self._roles))
         known = self._clients.get(place)
         if known is None:
             async with self._loading:
@@ -83,14 +95,12 @@ class Aws:
         *,
         endpoint_url: str | None = None,
         most_bytes: int = MOST_BYTES,
+        role: str | None = None,
     ) -> Reply:
         """One signed POST; whatever status was answered. Raises NoAws and what
         ``Connections.request`` does."""
-        client = await self.client(service, region, endpoint_url)
-        url = client.url + path
-        signed = await self._signed(client, service, url, headers, body)
-        assert self._connections is not None, "opened with the first client"
-        return await self._connections.request("POST", url, signed, body, most_bytes)
+        client = await self.client(service, region, endpoint_url, role)
+        return await client.post(path, headers, body, most_bytes)
 
     async def errors(self, service: str, region: str | None, operation: str) -> frozenset[str]:
         """The names of the errors that the service's model knows for the operation."""
@@ -109,23 +119,12 @@ class Aws:
         from gateway.aws.connections import Connections
         from gateway.aws.operations import AwsClient
 
+        caller = self._callers.setdefault(
+            place.identity, Caller(self._in_thread, self._fallback_region, place.identity)
+        )
         if place.service == OWN_SERVICE and self._own is not None:
-            return AwsClient(self._caller.unsigned_client(place.service), self._own, _ready)
+            return AwsClient(caller.unsigned_client(place.service), self._own, None)
         if self._connections is None:
             self._connections = Connections(httpx.create_ssl_context())
-        return AwsClient(self._caller.client(*place), self._connections, self._caller.ready)
-
-    async def _signed(
-        self, client: AwsClient, service: str, url: str, headers: Mapping[str, str], body: bytes
-    ) -> list[tuple[str, str]]:
-        from botocore.auth import SigV4Auth
-        from botocore.awsrequest import AWSRequest
-
-        request = AWSRequest("POST", url, headers=dict(headers), data=body)
-        await self._caller.ready()
-        SigV4Auth(self._caller.keys(), service, client.region).add_auth(request)
-        return [("Host", url.split("/", 3)[2]), *request.headers.items()]
-
-
-async def _ready() -> None:
-    """Nobody looks at the credentials."""
+        built = caller.client(place.service, place.region, place.endpoint_url)
+        return AwsClient(built, self._connections, caller)

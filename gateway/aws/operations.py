@@ -7,7 +7,7 @@ thread and ends at once when its task does.
 from __future__ import annotations
 
 import io
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
@@ -19,6 +19,8 @@ from gateway.aws.failures import NoAws
 
 if TYPE_CHECKING:
     from botocore.retries.standard import RetryContext
+
+    from gateway.aws.caller import Caller
 
 _ATTEMPTS: Final = 3
 _SECONDS: Final = 70.0
@@ -57,18 +59,17 @@ class _Held(Exception):
 class AwsClient:
     """A service in a region, as one caller."""
 
-    def __init__(
-        self, built: Any, transport: Transport, ready: Callable[[], Awaitable[None]]
-    ) -> None:
-        """``built`` is botocore's client, ``ready`` sees to it that its credentials are fresh."""
+    def __init__(self, built: Any, transport: Transport, caller: Caller | None) -> None:
+        """``built`` is botocore's client; nobody looks at the signatures without a ``caller``."""
         from botocore.retries.standard import ExponentialBackoff, StandardRetryConditions
 
         self.model: Any = built.meta.service_model
         self.url: str = built.meta.endpoint_url.rstrip("/")
-        self.region: str = built.meta.region_name
+        self._region: str = built.meta.region_name
+        self._signing_name: str = self.model.signing_name
         self._built = built
         self._transport = transport
-        self._ready = ready
+        self._caller = caller
         self._methods = {name: method for method, name in built.meta.method_to_api_mapping.items()}
         self._again = StandardRetryConditions(_ATTEMPTS)
         self._backoff = ExponentialBackoff(service_name=self.model.service_name)
@@ -83,7 +84,8 @@ class AwsClient:
         """The answer, after as many attempts as AWS's SDKs make; ``endpoint`` counts instead of the
         service's own. Raises Refused, NoAws, Unanswered and TooLarge."""
         for attempt in range(1, _ATTEMPTS + 1):
-            await self._ready()
+            if self._caller is not None:
+                await self._caller.ready()
             held = self._prepared(operation, parameters, endpoint)
             try:
                 reply = await self._sent(held.request)
@@ -100,6 +102,21 @@ class AwsClient:
                 raise outcome
             await trio.sleep(self._backoff.delay_amount(found))
         raise AssertionError("the last attempt is never retryable")
+
+    async def post(
+        self, path: str, headers: Mapping[str, str], body: bytes, most_bytes: int
+    ) -> Reply:
+        """One signed POST; whatever status was answered. Raises NoAws, Unanswered and TooLarge."""
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+
+        assert self._caller is not None, "who posts is somebody"
+        url = self.url + path
+        request = AWSRequest("POST", url, headers=dict(headers), data=body)
+        await self._caller.ready()
+        SigV4Auth(self._caller.keys(), self._signing_name, self._region).add_auth(request)
+        signed = [("Host", url.split("/", 3)[2]), *request.headers.items()]
+        return await self._transport.request("POST", url, signed, body, most_bytes)
 
     def error_shape(self, code: str) -> str | None:
         """The name that the model gives to an error, by its code on the wire."""

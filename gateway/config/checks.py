@@ -111,6 +111,19 @@ def names_are_stable(settings: Settings, _: Named) -> Iterator[Problem]:
             yield Problem(f"triggers.{name}.name", f"{said}: {remedy}", warning=True)
 
 
+def profiles_exist(settings: Settings, _: Named) -> Iterator[Problem]:
+    """A role's profile is one of AWS's configuration files, at least where the daemon runs."""
+    profiles = {arn: role.profile for arn, role in settings.roles.items() if role.profile}
+    if profiles:
+        from botocore.session import Session
+
+        known = sorted(Session().available_profiles)
+        for arn, profile in profiles.items():
+            if profile not in known:
+                said = f"there is no profile {profile!r} here{suggestion(profile, known)}"
+                yield Problem(f"roles.{arn}.profile", said, warning=True)
+
+
 def templates_are_jsonpath(settings: Settings, _: Named) -> Iterator[Problem]:
     """JSONata in a template would be taken for a plain text, and nobody means that."""
     templates = {f"triggers.{name}.input": t.input for name, t in settings.triggers.items()}
@@ -136,6 +149,7 @@ CHECKS: tuple[Check, ...] = (
     listeners_differ,
     webhooks_are_verified,
     names_are_stable,
+    profiles_exist,
     templates_are_jsonpath,
 )
 

@@ -18,7 +18,7 @@ from gateway.config.settings import MachineSettings
 from gateway.config.wording import suggestion
 from gateway.engine.arns import Arns
 from gateway.errors import Problem
-from gateway.tasks.integrations import is_called
+from gateway.tasks.integrations import doubts
 
 Json: TypeAlias = Any
 
@@ -61,14 +61,15 @@ def unanswered_tasks(
 ) -> Iterator[Problem]:
     """Warnings for tasks that nothing in this configuration, or in this version, answers."""
     known = {arns.activity(name) for name in declared}
-    for pointer, resource in _resources(json.loads(text), ""):
-        if family(resource) != ACTIVITY and not is_called(resource):
-            said = f"this version of Stategate has no integration for {resource}: the task fails"
-        elif family(resource) == ACTIVITY and resource not in known:
-            said = f"{resource} is none of this file's activities, so no worker may ever take it"
+    for pointer, resource, given in _tasks(json.loads(text), ""):
+        if family(resource) != ACTIVITY:
+            found = list(doubts(resource, given))
+        elif resource not in known:
+            found = [f"{resource} is none of this file's activities, so no worker may ever take it"]
         else:
             continue
-        yield _problem(machine.definition, text, pointer, said, warning=True)
+        for said in found:
+            yield _problem(machine.definition, text, pointer, said, warning=True)
 
 
 def _substituted(name: str, text: str, machine: MachineSettings, problems: list[Problem]) -> str:
@@ -125,13 +126,16 @@ def _problem(file: Path, text: str, pointer: str, message: str, *, warning: bool
     return Problem(pointer, message, str(file), line_of(text, pointer), warning)
 
 
-def _resources(value: Json, pointer: str) -> Iterator[tuple[str, str]]:
-    """Every ``Resource`` with its JSON pointer."""
+def _tasks(value: Json, pointer: str) -> Iterator[tuple[str, str, list[str] | None]]:
+    """Every Task's ``Resource`` with its JSON pointer, and the names of its parameters."""
     if isinstance(value, list):
         value = dict(enumerate(value))
     elif not isinstance(value, dict):
         return
+    resource = value.get("Resource")
+    if value.get("Type") == "Task" and isinstance(resource, str):
+        given = value.get("Arguments", value.get("Parameters"))
+        names = [k.removesuffix(".$") for k in given] if isinstance(given, dict) else None
+        yield f"{pointer}/Resource", resource, names
     for key, below in value.items():
-        if key == "Resource" and isinstance(below, str):
-            yield f"{pointer}/{key}", below
-        yield from _resources(below, f"{pointer}/{key}")
+        yield from _tasks(below, f"{pointer}/{key}")

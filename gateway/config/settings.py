@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from gateway.api.credentials import Credentials
+from gateway.aws.roles import RoleArn, RoleSettings
 from gateway.config.adapters import DeadLetterTarget, SinkTarget, SourceSettings
 from gateway.config.listen import Address, Listen
 from gateway.durations import Duration
@@ -157,6 +158,9 @@ class Settings(Strict):
     """State machines by name."""
     activities: Entries[Section[ActivitySettings]] = Field(default_factory=dict)
     """Activities by name."""
+    roles: Section[dict[RoleArn, RoleSettings]] = Field(default_factory=dict)
+    """As whom tasks call whose `Credentials` name a role, by its ARN. `*` stands for any
+    characters, and the first entry that fits counts. Default: the role is assumed, as at AWS."""
     triggers: Entries[TriggerSettings] = Field(default_factory=dict)
     """What starts executions, by name."""
     sinks: Entries[SinkSettings] = Field(default_factory=dict)

@@ -94,9 +94,11 @@ class Reloader:
             await parts.edge.hooks.bind(old.settings)
             raise
         core.outbox.configure(sink_routes(new))
+        core.aws.configure(new.settings.roles)
         self._state.config = new
         swapped = await parts.edge.configure(new, parts.api_url)
-        return [f"machine {name}" for name in machines] + _sinks(old, new) + swapped
+        declared = [f"machine {name}" for name in machines]
+        return declared + _sinks(old, new) + _roles(old, new) + swapped
 
 
 def _check_fixed(old: Config, new: Config) -> None:
@@ -111,6 +113,11 @@ def _changed(old: Settings, new: Settings, file: str) -> Iterator[Problem]:
         was, wanted = attrgetter(path)(old), attrgetter(path)(new)
         if was != wanted:
             yield Problem(path, f"is {was} until the daemon is restarted, not {wanted}", file)
+
+
+def _roles(old: Config, new: Config) -> list[str]:
+    """What there is to say of roles."""
+    return ["roles"] if old.settings.roles != new.settings.roles else []
 
 
 def _sinks(old: Config, new: Config) -> list[str]:

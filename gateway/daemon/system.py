@@ -53,6 +53,7 @@ async def build_core(
     await catalog.load()
     outbox = Outbox(store, outlet_maker(http, tools.aws, now), now, metrics)
     outbox.configure(sink_routes(config))
+    tools.aws.configure(settings.roles)
     engine = Engine(store, catalog, outbox, now, metrics, runners(tools))
     running = Running((await store.stats()).running_by_trigger)
     engine.on_end.append(running.ended)

@@ -94,6 +94,7 @@ def effect_row(
         effect.worker,
         effect.started_at,
         effect.submitted_at,
+        effect.role,
     )
 
 

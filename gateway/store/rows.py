@@ -97,6 +97,8 @@ class TaskRow(NamedTuple):
     """None while it waits in its queue."""
     submitted_at: int | None = None
     """When its call was answered, of one that is not over with that; it is not called again."""
+    role: str | None = None
+    """ARN of the role that it is called as."""
 
 
 class NotificationRow(NamedTuple):

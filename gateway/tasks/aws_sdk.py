@@ -3,15 +3,15 @@ models describe them, with the names of the SDK for Java's version 2."""
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, ClassVar
 
 from gateway.asl.resources import parts
 from gateway.aws.failures import NoAws
 from gateway.tasks.protocol import Json, TaskFailure, TaskRequest, Tools
 
 if TYPE_CHECKING:
-    from gateway.aws.catalogue import Entry
+    from gateway.aws.catalogue import Catalogue, Entry
     from gateway.aws.operations import AwsClient
 
 _PREFIX = "aws-sdk:"
@@ -22,6 +22,7 @@ class AwsSdk:
 
     name: ClassVar[str] = "aws-sdk"
     concurrency: ClassVar[int] = 200
+    resources: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, tools: Tools) -> None:
         self._aws = tools.aws
@@ -31,6 +32,21 @@ class AwsSdk:
         """Whatever the service; that it exists is for the call to see."""
         service, action = parts(resource)
         return service.startswith(_PREFIX) and action.isalnum()
+
+    @staticmethod
+    def doubts(resource: str, given: Iterable[str] | None) -> Iterator[str]:
+        """Why it would fail: for its service, its action or the names of its parameters."""
+        from gateway.aws.catalogue import read_actions, read_catalogue
+        from gateway.tasks.sdk import VERSION_2, unfit_names
+
+        service, action = parts(resource)
+        catalogue = read_catalogue()
+        entry = catalogue.get(service.removeprefix(_PREFIX))
+        there = {} if entry is None else read_actions(entry.botocore)
+        if entry is None or action not in there:
+            yield _unknown(service, action, catalogue, there)
+        elif given is not None:
+            yield from unfit_names(entry.botocore, there[action], given, VERSION_2)
 
     def place(self, resource: str) -> str:
         """The service."""
@@ -42,29 +58,33 @@ class AwsSdk:
         from gateway.tasks.sdk import call_service, version_2
 
         service, action = parts(request.resource)
-        entry = await self._entry(service.removeprefix(_PREFIX))
-        client = await self._client(entry)
-        operation = actions(client.model).get(action)
+        catalogue = await self._aws.catalogue()
+        entry = catalogue.get(service.removeprefix(_PREFIX))
+        if entry is None:
+            raise TaskFailure("States.Runtime", _unknown(service, action, catalogue, ()))
+        client = await self._client(entry, request.role)
+        there = actions(client.model)
+        operation = there.get(action)
         if operation is None:
-            raise _unknown(f"no action {action} of {service}", action, actions(client.model))
+            raise TaskFailure("States.Runtime", _unknown(service, action, catalogue, there))
         if client.streams(operation):
             raise TaskFailure("States.Runtime", f"{action} is a stream of events, and no task")
         result, _ = await call_service(client, operation, request, version_2(entry.java))
         return result
 
-    async def _entry(self, service: str) -> Entry:
-        catalogue = await self._aws.catalogue()
-        if service not in catalogue:
-            raise _unknown(f"no service {service}", service, catalogue)
-        return catalogue[service]
-
-    async def _client(self, entry: Entry) -> AwsClient:
+    async def _client(self, entry: Entry, role: str | None) -> AwsClient:
         try:
-            return await self._aws.client(entry.botocore)
+            return await self._aws.client(entry.botocore, role=role)
         except NoAws as failure:
             raise TaskFailure(f"{entry.java}.SdkClientException", str(failure)) from None
 
 
-def _unknown(said: str, wanted: str, there: Any) -> TaskFailure:
-    near = get_close_matches(wanted, list(there), n=1)
-    return TaskFailure("States.Runtime", f"There is {said}" + "".join(f": {n}?" for n in near))
+def _unknown(service: str, action: str, catalogue: Catalogue, there: Iterable[str]) -> str:
+    from gateway.aws.catalogue import near, service_near
+
+    name = service.removeprefix(_PREFIX)
+    if name not in catalogue:
+        return (
+            f"there is no service {name} for {_PREFIX.rstrip(':')}{service_near(name, catalogue)}"
+        )
+    return f"there is no action {action} of {service}{near(action, there)}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Final
 
+from gateway.asl.resources import called, parts
+from gateway.aws.catalogue import near, read_actions, read_catalogue
 from gateway.tasks.aws_sdk import AwsSdk
 from gateway.tasks.lambda_function import LambdaFunctions
 from gateway.tasks.optimised import OptimisedServices
@@ -17,9 +20,30 @@ _INTEGRATIONS: Final[tuple[Integration, ...]] = (
 """The first that takes a Resource calls it."""
 
 
-def is_called(resource: str) -> bool:
-    """Whether an integration takes this Resource."""
-    return any(integration.takes(resource) for integration in _INTEGRATIONS)
+def doubts(resource: str, given: Iterable[str] | None) -> Iterator[str]:
+    """Why a task with this Resource would fail whenever it is called; ``given`` are the names of
+    its parameters, where they are known. Blocks: it may read the model of a service."""
+    asked = called(resource)
+    taking = next((each for each in _INTEGRATIONS if each.takes(asked)), None)
+    if taking is None:
+        said = f"this version of Stategate has no integration for {resource}: the task fails"
+        yield said + near(_short(asked), _everything(asked))
+    elif (doubt := getattr(taking, "doubts", None)) is not None:
+        yield from doubt(asked, given)
+
+
+def _short(resource: str) -> str:
+    return ":".join(parts(resource))
+
+
+def _everything(resource: str) -> list[str]:
+    """What there is instead, as far as it can be listed."""
+    service, action = parts(resource)
+    every = [name for integration in _INTEGRATIONS for name in integration.resources]
+    there = read_catalogue().get(service)
+    if there is not None and action in read_actions(there.botocore):
+        return [f"aws-sdk:{service}:{action}"]
+    return every
 
 
 def runners(tools: Tools) -> list[Runner]:

@@ -12,7 +12,7 @@ import trio
 
 from gateway.asl.documents import read_document
 from gateway.asl.resources import LAMBDA, family, name_in_errors, parts
-from gateway.aws.failures import NoAws
+from gateway.aws.failures import NoAws, NotAssumed
 from gateway.tasks.protocol import Json, TaskFailure, TaskRequest, Tools
 from gateway.tasks.sdk import http_metadata
 
@@ -43,6 +43,7 @@ class LambdaFunctions:
 
     name: ClassVar[str] = "lambda"
     concurrency: ClassVar[int] = 1000
+    resources: ClassVar[tuple[str, ...]] = ("lambda:invoke",)
 
     def __init__(self, tools: Tools) -> None:
         self._aws = tools.aws
@@ -79,6 +80,8 @@ class LambdaFunctions:
         try:
             with trio.fail_after(_SECONDS):
                 reply = await self._post(request, region, function, given, body)
+        except NotAssumed as failure:
+            raise TaskFailure("States.Permissions", str(failure)) from None
         except (Unanswered, NoAws) as failure:
             cause = f"Unable to execute HTTP request: {failure}"
             raise TaskFailure("Lambda.SdkClientException", cause) from None
@@ -110,7 +113,7 @@ class LambdaFunctions:
             path += f"?Qualifier={quote(str(given['Qualifier']), safe='')}"
         headers = {header: str(given[name]) for name, header in _HEADERS.items() if name in given}
         headers["Idempotency-Key"] = request.key
-        return await self._aws.post("lambda", region, path, headers, body)
+        return await self._aws.post("lambda", region, path, headers, body, role=request.role)
 
 
 def _payload(reply: Reply) -> Json:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -42,6 +42,23 @@ def to_parameters(shape: Shape | None, given: Json, spelling: Spelling) -> dict[
     return found
 
 
+def named(
+    shape: Shape | None, keys: Iterable[str], spelling: Spelling
+) -> tuple[dict[str, str], list[str]]:
+    """The members that the keys of an object mean, and what is wrong with the keys."""
+    members = {} if shape is None else shape.members
+    spelled = {spelling.member(name): name for name in members}
+    # The model's own spelling of an acronym is taken, too.
+    spelled |= {name: name for name in members if name[:1].isupper()}
+    found = {key: spelled[key] for key in keys if key in spelled}
+    asked = () if shape is None else shape.metadata.get("required", ())
+    missing = [spelling.member(name) for name in asked if name not in found.values()]
+    return found, [
+        *(f"The field '{k}' is not supported by Step Functions" for k in keys if k not in spelled),
+        *(f"The field '{key}' is required but was missing" for key in missing),
+    ]
+
+
 class _Reader:
     """One walk through a document, which notes everything that does not fit."""
 
@@ -52,22 +69,13 @@ class _Reader:
     def structure(self, shape: Shape | None, given: Json, place: str) -> dict[str, Any]:
         if not isinstance(given, dict):
             return self._unfit(place, "an object") or {}
-        members = {} if shape is None else shape.members
-        spelled = {self._spelling.member(name): name for name in members}
-        found: dict[str, Any] = {}
-        for key, value in given.items():
-            # The model's own spelling of an acronym is taken, too.
-            name = spelled.get(key) or (key if key in members and key[:1].isupper() else None)
-            if name is None:
-                self.problems.append(f"The field '{key}' is not supported by Step Functions")
-            elif value is not None:
-                found[name] = self.value(members[name], value, key)
-        asked = {} if shape is None else shape.metadata.get("required", ())
-        for name in asked:
-            key = self._spelling.member(name)
-            if key not in given and name not in given:
-                self.problems.append(f"The field '{key}' is required but was missing")
-        return found
+        names, problems = named(shape, given, self._spelling)
+        self.problems += problems
+        return {
+            name: self.value(shape.members[name], given[key], key)
+            for key, name in names.items()
+            if shape is not None and given[key] is not None
+        }
 
     def value(self, shape: Shape, given: Json, place: str) -> Any:
         if getattr(shape, "is_document_type", False):

@@ -3,7 +3,7 @@ like, with the SDK's version 1 behind them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -36,46 +36,6 @@ class Optimised(NamedTuple):
         return {action_name(operation): operation for operation in self.operations}
 
 
-class OptimisedServices:
-    """Calls them."""
-
-    name: ClassVar[str] = "optimised"
-    concurrency: ClassVar[int] = 200
-
-    def __init__(self, tools: Tools) -> None:
-        self._aws = tools.aws
-
-    @staticmethod
-    def takes(resource: str) -> bool:
-        """An action of one of them."""
-        service, action = parts(resource)
-        return service in SERVICES and action in SERVICES[service].actions
-
-    def place(self, resource: str) -> str:
-        """The service."""
-        return parts(resource)[0]
-
-    async def call(self, request: TaskRequest) -> Json:
-        """What the service answered, and how."""
-        from gateway.tasks.sdk import call_service, http_metadata
-
-        service, action = parts(request.resource)
-        own = SERVICES[service]
-        client = await self._aws.client(service)
-        sdk = _sdk(own)
-        endpoint = own.endpoint(request.input)
-        operation = own.actions[action]
-        result, answer = await call_service(client, operation, request, sdk, endpoint)
-        own.check(result)
-        return {**result, **http_metadata(answer.reply.status, answer.reply.headers)}
-
-
-def _sdk(own: Optimised) -> Sdk:
-    from gateway.tasks.sdk import version_1
-
-    return version_1(own.name, own.label)
-
-
 def _queue(given: Json) -> str | None:
     """A queue's URL says where it is, whatever the endpoint of the service."""
     url = given.get("QueueUrl") if isinstance(given, dict) else None
@@ -100,3 +60,55 @@ SERVICES: Final[dict[str, Optimised]] = {
     ),
     "events": Optimised("EventBridge", "AmazonEventBridge", ("PutEvents",), check=_all_entries),
 }
+
+
+class OptimisedServices:
+    """Calls them."""
+
+    name: ClassVar[str] = "optimised"
+    concurrency: ClassVar[int] = 200
+    resources: ClassVar[tuple[str, ...]] = tuple(
+        f"{name}:{action}" for name, service in SERVICES.items() for action in service.actions
+    )
+
+    def __init__(self, tools: Tools) -> None:
+        self._aws = tools.aws
+
+    @staticmethod
+    def takes(resource: str) -> bool:
+        """An action of one of them."""
+        return ":".join(parts(resource)) in OptimisedServices.resources
+
+    @staticmethod
+    def doubts(resource: str, given: Iterable[str] | None) -> Iterator[str]:
+        """Why it would fail for the names of its parameters."""
+        from gateway.tasks.sdk import VERSION_1, unfit_names
+
+        service, action = parts(resource)
+        if given is not None:
+            operation = SERVICES[service].actions[action]
+            yield from unfit_names(service, operation, given, VERSION_1)
+
+    def place(self, resource: str) -> str:
+        """The service."""
+        return parts(resource)[0]
+
+    async def call(self, request: TaskRequest) -> Json:
+        """What the service answered, and how."""
+        from gateway.tasks.sdk import call_service, http_metadata
+
+        service, action = parts(request.resource)
+        own = SERVICES[service]
+        client = await self._aws.client(service, role=request.role)
+        sdk = _sdk(own)
+        endpoint = own.endpoint(request.input)
+        operation = own.actions[action]
+        result, answer = await call_service(client, operation, request, sdk, endpoint)
+        own.check(result)
+        return {**result, **http_metadata(answer.reply.status, answer.reply.headers)}
+
+
+def _sdk(own: Optimised) -> Sdk:
+    from gateway.tasks.sdk import version_1
+
+    return version_1(own.name, own.label)

@@ -31,6 +31,8 @@ class TaskRequest:
     """What Parameters or Arguments made."""
     key: str
     """The same for every call of this attempt, also after a restart, and for no other: UUID."""
+    role: str | None = None
+    """ARN of the role to call as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,11 @@ class Runner(Protocol):
 
 class Integration(Protocol):
     """The class of a runner, which says without being built what it would take."""
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """What it takes, for people: ``sqs:sendMessage``. Nothing where there is no end of it."""
+        ...
 
     def __call__(self, tools: Tools) -> Runner:
         """A runner."""

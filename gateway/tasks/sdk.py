@@ -4,13 +4,13 @@ itself calls with, shows them. Optimised integrations use its version 1, ``aws-s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gateway.asl.resources import name_in_errors
-from gateway.aws.failures import NoAws
+from gateway.aws.failures import NoAws, NotAssumed
 from gateway.aws.java_names import capital, exception_name, member_name
-from gateway.tasks.members import Spelling, Unfit, to_document, to_parameters
+from gateway.tasks.members import Spelling, Unfit, named, to_document, to_parameters
 from gateway.tasks.protocol import Json, TaskFailure, TaskRequest
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ async def call_service(
         answer = await client.call(operation, parameters, endpoint)
     except Refused as no:
         raise _refusal(client, sdk, no) from None
+    except NotAssumed as failure:
+        raise TaskFailure("States.Permissions", str(failure)) from None
     except (Unanswered, NoAws) as failure:
         cause = f"Unable to execute HTTP request: {failure}"
         raise TaskFailure(f"{sdk.name}.SdkClientException", cause) from None
@@ -77,6 +79,16 @@ async def call_service(
         )
         raise TaskFailure("States.DataLimitExceeded", cause) from None
     return to_document(model.output_shape, answer.parsed, sdk.spelling) or {}, answer
+
+
+def unfit_names(
+    service: str, operation: str, given: Iterable[str], spelling: Spelling
+) -> list[str]:
+    """What is wrong with the names of parameters, before anything is called. Blocks."""
+    from botocore.session import Session
+
+    model = Session().get_service_model(service).operation_model(operation)
+    return named(model.input_shape, list(given), spelling)[1]
 
 
 def _refusal(client: AwsClient, sdk: Sdk, no: Refused) -> TaskFailure:

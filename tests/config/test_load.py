@@ -398,16 +398,79 @@ def test_undeclared_activity(load, tmp_path):
     ]
 
 
-def test_task_without_an_integration(load, tmp_path):
-    """A task that this version can hand to nobody is a warning in the definition."""
-    (tmp_path / "d.json").write_text(
-        '{"StartAt": "A", "States": {"A": {"Type": "Task", "End": true,\n'
-        '"Resource": "arn:aws:states:::batch:submitJob"}}}'
-    )
+@pytest.mark.parametrize(
+    ("resource", "given", "said"),
+    [
+        (
+            "sqs:sendMesage",
+            {},
+            "this version of Stategate has no integration for arn:aws:states:::sqs:sendMesage: the "
+            'task fails; did you mean "sqs:sendMessage"?',
+        ),
+        (
+            "kms:encrypt",
+            {},
+            "this version of Stategate has no integration for arn:aws:states:::kms:encrypt: the "
+            'task fails; did you mean "aws-sdk:kms:encrypt"?',
+        ),
+        (
+            "aws-sdk:dynamo:getItem",
+            {},
+            'there is no service dynamo for aws-sdk; did you mean "dynamodb"?',
+        ),
+        (
+            "aws-sdk:stepfunctions:x",
+            {},
+            'there is no service stepfunctions for aws-sdk; did you mean "sfn"?',
+        ),
+        (
+            "aws-sdk:s3:putobject",
+            {},
+            'there is no action putobject of aws-sdk:s3; did you mean "putObject"?',
+        ),
+        (
+            "aws-sdk:s3:putObject",
+            {"Bucket": "b", "Key.$": "$.k", "body": ""},
+            "The field 'body' is not supported by Step Functions",
+        ),
+        (
+            "sns:publish",
+            {"TopicArn": "t"},
+            "The field 'Message' is required but was missing",
+        ),
+    ],
+)
+def test_a_task_that_would_always_fail(load, tmp_path, resource, given, said):
+    """Its Resource, or a name among its parameters, is a warning with what was meant."""
+    state = {"Type": "Task", "End": True, "Parameters": given}
+    state["Resource"] = f"arn:aws:states:::{resource}"
+    (tmp_path / "d.json").write_text(json.dumps({"StartAt": "A", "States": {"A": state}}))
     config = load("machines: { d: { definition: d.json } }\n")
-    assert list(map(str, config.warnings)) == [
-        "d.json:2: /States/A/Resource: warning: this version of Stategate has no integration for "
-        "arn:aws:states:::batch:submitJob: the task fails"
+    assert list(map(str, config.warnings)) == [f"d.json:1: /States/A/Resource: warning: {said}"]
+
+
+def test_a_task_that_is_right(load, tmp_path):
+    """Nothing is said of it, nor of the Resource of a reader, which is no task's."""
+    put = {
+        "Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:putObject", "End": True,
+        "Parameters": {"Bucket": "b", "Key.$": "$.k"},
+    }  # fmt: skip
+    inner = {"StartAt": "P", "States": {"P": put}}
+    inner["ProcessorConfig"] = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    reader = {"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {"Bucket": "b"}}
+    state = {"Type": "Map", "ItemReader": reader, "ItemProcessor": inner, "End": True}
+    (tmp_path / "d.json").write_text(json.dumps({"StartAt": "M", "States": {"M": state}}))
+    assert not load("machines: { d: { definition: d.json } }\n").warnings
+
+
+def test_a_profile_that_is_not_there(load, monkeypatch):
+    """A role's profile is looked for where the check runs."""
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    role = "arn:aws:iam::111122223333:role/audit"
+    config = load(f"roles: {{ '{role}': {{ profile: audit }} }}\n")
+    assert [warning.message for warning in config.warnings] == [
+        "there is no profile 'audit' here; there are none"
     ]
 
 

@@ -156,8 +156,8 @@ async def test_refusals(moto, clients, monkeypatch, resource, parameters, error,
             {"QueueUrl": "u"},
             "The field 'MessageBody' is required but was missing",
         ),
-        ("sqs:sendMesage", {}, "no action sendMesage of aws-sdk:sqs: sendMessage?"),
-        ("dynamo:getItem", {}, "no service dynamo: dynamodb?"),
+        ("sqs:sendMesage", {}, "no action sendMesage of aws-sdk:sqs; did you mean"),
+        ("dynamo:getItem", {}, "no service dynamo for aws-sdk; did you mean"),
         ("kinesis:subscribeToShard", {}, "stream of events"),
     ],
 )
@@ -231,7 +231,7 @@ async def test_what_does_not_pass_is_the_tasks_error(monkeypatch, wrong, calls, 
 async def test_a_call_ends_with_its_task(monkeypatch):
     """TimeoutSeconds cuts a call that nobody answers; the next one has a connection of its own."""
     retry = [{"ErrorEquals": ["States.Timeout"], "MaxAttempts": 1, "IntervalSeconds": 1}]
-    state = task("aws-sdk:dynamodb:getItem", BY_KEY, TimeoutSeconds=1, Retry=retry)
+    state = task("aws-sdk:dynamodb:getItem", BY_KEY, TimeoutSeconds=4, Retry=retry)
     with StandIn(JsonService(lambda _: {})) as stand_in:
         stand_in.plan = lambda _operation, number: Fault.HANG if number == 1 else None
         async with engine_at(stand_in.url, monkeypatch) as engine:

@@ -49,7 +49,7 @@ class StateTests:
     async def _called(self, task: Task | None) -> Returned | Thrown:
         """What the task comes to when it is called for real."""
         assert task is not None, "nothing else is tested without a mock"
-        request = TaskRequest(task.resource, task.input, str(uuid4()))
+        request = TaskRequest(task.resource, task.input, str(uuid4()), role=task.role)
         try:
             with trio.fail_after(min(task.timeout_seconds or MOST_SECONDS, MOST_SECONDS)):
                 return Returned(await self._engine.try_task(request))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from gateway.asl import causes
 from gateway.asl import pattern_records as p
 from gateway.asl import records as r
 from gateway.asl.languages.language import Entry
@@ -39,6 +40,8 @@ class Task(State):
     timeout: Expression
     """TimeoutSeconds: a number of them or None."""
     heartbeat: Expression
+    credentials: Expression | None = None
+    """An object with the role that the task is called as."""
 
     def start(self, run: Run, frame: Frame, input: Json) -> None:  # noqa: A002
         """Ask; the answer comes as a stimulus. The timeouts read the state's own input."""
@@ -46,5 +49,13 @@ class Task(State):
         timeouts = (self.timeout(scope), self.heartbeat(scope))
         if input is not frame.data:
             run.checked(input, f"state/task '{self.name}' tried to schedule a task with an input")
+        role = None if self.credentials is None else _role(self.credentials(scope))
         given = SAME if input is frame.data else input
-        run.emit(r.TaskScheduled(frame.id, run.number(), self.resource, given, *timeouts))
+        run.emit(r.TaskScheduled(frame.id, run.number(), self.resource, given, *timeouts, role))
+
+
+def _role(credentials: Json) -> str:
+    role = credentials["RoleArn"]
+    if not isinstance(role, str):
+        raise causes.no_role(role)
+    return role

@@ -154,6 +154,8 @@ def _publications(connection: sqlite3.Connection) -> None:
 _VERSION_4 = (
     # Tasks that wait for a token, or for what they have begun.
     "ALTER TABLE tasks ADD COLUMN submitted_at INTEGER",
+    # Tasks with Credentials.
+    "ALTER TABLE tasks ADD COLUMN role TEXT",
 )
 
 
