@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from gateway.api.credentials import Credentials
-from gateway.config.adapters import DeadLetterTarget, SinkTarget, SourceSettings
+from gateway.config.adapters import DeadLetterTarget, FunctionSettings, SinkTarget, SourceSettings
 from gateway.config.listen import Address, Listen
 from gateway.durations import Duration
 from gateway.engine.names import legal_name
@@ -157,6 +157,8 @@ class Settings(Strict):
     """State machines by name."""
     activities: Entries[Section[ActivitySettings]] = Field(default_factory=dict)
     """Activities by name."""
+    functions: Entries[FunctionSettings] = Field(default_factory=dict)
+    """What the functions are that tasks call, by name. One that is not here is AWS's Lambda."""
     triggers: Entries[TriggerSettings] = Field(default_factory=dict)
     """What starts executions, by name."""
     sinks: Entries[SinkSettings] = Field(default_factory=dict)

@@ -94,9 +94,11 @@ class Reloader:
             await parts.edge.hooks.bind(old.settings)
             raise
         core.outbox.configure(sink_routes(new))
+        functions = core.tools.functions.configure(new.settings.functions)
         self._state.config = new
         swapped = await parts.edge.configure(new, parts.api_url)
-        return [f"machine {name}" for name in machines] + _sinks(old, new) + swapped
+        declared = [f"machine {name}" for name in machines]
+        return declared + _sinks(old, new) + [f"function {name}" for name in functions] + swapped
 
 
 def _check_fixed(old: Config, new: Config) -> None:

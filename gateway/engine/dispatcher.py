@@ -163,7 +163,8 @@ class Dispatcher:
         return row if await self._handle(row.execution, start) else None
 
     async def _call(self, runner: Runner, row: TaskRow) -> Stimulus:
-        request = TaskRequest(called(row.resource), orjson.loads(row.input), _key(row))
+        again = row.started_at is not None
+        request = TaskRequest(called(row.resource), orjson.loads(row.input), _key(row), again)
         try:
             result = await self._result(runner, request)
         except TaskFailure as failure:
