@@ -4,6 +4,7 @@ The packages, from the core outwards (each may import what stands above it in th
 below):
 
 - ``errors``   the kinds of error that cross a seam
+- ``http``, ``processes``   what adapters stand on: HTTP over trio, programs that end with us
 - ``asl``      PURE: the language; definition -> StateMachine, ``advance``, records, AWS's history
 - ``store``    durable rows: the protocol, SQLite, an in-memory twin
 - ``sources``, ``sinks``, ``tasks``   adapters to the outside: messages in, notifications out, calls

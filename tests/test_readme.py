@@ -35,9 +35,12 @@ def test_made_from_the_code():
 
 @pytest.mark.parametrize("example", blocks("yaml"), ids=lambda text: text[:24])
 def test_yaml_examples_are_fine(example, tmp_path):
-    """Each YAML example loads without a word, its definitions and variables being there."""
+    """Each YAML example loads without a word, its definitions, handlers and variables
+    being there."""
     for name in re.findall(r"definition: ([\w./-]+)", example):
         (tmp_path / name).write_text(PASS)
+    for module, name in re.findall(r'handler: "(\w+):(\w+)"', example):
+        (tmp_path / f"{module}.py").write_text(f"def {name}(event, context): ...")
     environment = dict.fromkeys(re.findall(r"\$\{(\w+)\}", example), "")
     values = {
         "ORDERS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/orders",

@@ -15,7 +15,12 @@ from statistics import median
 import pytest
 from pydantic import BaseModel
 
-from gateway.config.adapters import DeadLetterTarget, SinkTarget, SourceSettings
+from gateway.config.adapters import (
+    DeadLetterTarget,
+    FunctionSettings,
+    SinkTarget,
+    SourceSettings,
+)
 from gateway.sources.verify import Verify
 from tests.readme import README, adapter_types
 
@@ -153,12 +158,15 @@ def settings_classes(package: str) -> set[type]:
 
 def test_every_adapter_is_registered():
     """A settings class that no configuration can name would be dead."""
-    unions = (SourceSettings, SinkTarget, DeadLetterTarget, Verify)
+    unions = (SourceSettings, SinkTarget, DeadLetterTarget, FunctionSettings, Verify)
     registered = {model for union in unions for _, model in adapter_types(union)}
-    assert settings_classes("gateway.sources") | settings_classes("gateway.sinks") == registered
+    packages = ("gateway.sources", "gateway.sinks", "gateway.tasks")
+    assert set().union(*map(settings_classes, packages)) == registered
 
 
-@pytest.mark.parametrize("union", [SourceSettings, SinkTarget, DeadLetterTarget, Verify])
+@pytest.mark.parametrize(
+    "union", [SourceSettings, SinkTarget, DeadLetterTarget, FunctionSettings, Verify]
+)
 def test_every_adapter_has_its_place(union):
     """Each adapter is in the README and is tried by a test."""
     text = README.read_text(encoding="utf-8")

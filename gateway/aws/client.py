@@ -14,14 +14,13 @@ import trio
 
 from gateway.aws.caller import Caller
 from gateway.aws.roles import Identity, RoleSettings, identity_of
+from gateway.http.sizes import MOST_BYTES
 
 if TYPE_CHECKING:
     from gateway.aws.catalogue import Catalogue
     from gateway.aws.connections import Connections, Reply, Transport
     from gateway.aws.operations import AwsClient
 
-MOST_BYTES: Final = 2 * 1024 * 1024
-"""Of an answer. A result of 256 KiB, each character of it escaped, has less."""
 OWN_SERVICE: Final = "stepfunctions"
 _ELSEWHERE: Final = "AWS_ENDPOINT_URL_SFN"
 

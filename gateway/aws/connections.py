@@ -9,6 +9,8 @@ from typing import Final, NamedTuple, Protocol
 import httpcore
 
 from gateway.http.client import Client, Headers, Response
+from gateway.http.guard import PublicOnly
+from gateway.http.sizes import TooLarge
 
 _CONNECT_SECONDS: Final = 10.0
 _ERRORS: Final = (
@@ -21,10 +23,6 @@ _ERRORS: Final = (
 
 class Unanswered(Exception):
     """There is no answer, or none that can be the one to this call."""
-
-
-class TooLarge(Exception):
-    """The answer is longer than anybody would want it."""
 
 
 class Reply(NamedTuple):
@@ -53,8 +51,10 @@ class Transport(Protocol):
 class Connections:
     """Requests, over connections that are kept for the next call."""
 
-    def __init__(self, trust: ssl.SSLContext) -> None:
-        self._client = Client(trust, httpcore.TrioBackend())
+    def __init__(self, trust: ssl.SSLContext, *, guarded: bool = False) -> None:
+        """Guarded ones lead to public addresses only."""
+        direct = httpcore.TrioBackend()
+        self._client = Client(trust, PublicOnly(direct) if guarded else direct)
 
     async def request(
         self, method: str, url: str, headers: Headers, body: bytes, most_bytes: int

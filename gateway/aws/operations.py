@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 import trio
 
-from gateway.aws.client import MOST_BYTES
 from gateway.aws.connections import Reply, Transport, Unanswered
 from gateway.aws.failures import NoAws
+from gateway.http.sizes import MOST_BYTES
 
 if TYPE_CHECKING:
     from botocore.retries.standard import RetryContext

@@ -11,6 +11,7 @@ import trio
 from gateway.aws.client import Aws
 from gateway.aws.failures import NoAws
 from gateway.errors import Unavailable
+from gateway.http.sizes import TooLarge
 
 if TYPE_CHECKING:
     from gateway.aws.connections import Reply
@@ -49,7 +50,7 @@ class AwsService:
     async def post(self, headers: Mapping[str, str], body: bytes, seconds: float) -> Reply:
         """One signed POST; whatever status was answered. Raises Unavailable where there is no
         answer within ``seconds``."""
-        from gateway.aws.connections import TooLarge, Unanswered
+        from gateway.aws.connections import Unanswered
 
         try:
             with trio.fail_after(seconds):

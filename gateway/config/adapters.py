@@ -1,4 +1,5 @@
-"""Every kind of source and sink that a configuration may name; a new one adds its name here."""
+"""Every kind of source, sink and function that a configuration may name; a new source or sink adds
+its name here."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from gateway.sinks.webhook import WebhookSink
 from gateway.sources.kafka import KafkaSource
 from gateway.sources.sqs import SqsSource
 from gateway.sources.webhook import WebhookSource
+from gateway.tasks.functions.registry import AnyFunction
 
 SourceSettings: TypeAlias = Annotated[
     SqsSource | KafkaSource | WebhookSource, Field(discriminator="type")
@@ -23,3 +25,6 @@ SinkTarget: TypeAlias = Annotated[SnsSink | SqsSink | WebhookSink, Field(discrim
 
 DeadLetterTarget: TypeAlias = Annotated[SnsSink | SqsSink, Field(discriminator="type")]
 """What ``dead_letter:`` of a trigger may say."""
+
+FunctionSettings: TypeAlias = AnyFunction
+"""What an entry of ``functions:`` may say."""

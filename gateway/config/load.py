@@ -16,6 +16,7 @@ from gateway.asl.scope import Expression
 from gateway.config.checks import CHECKS, Named
 from gateway.config.definitions import read_definition, unanswered_tasks
 from gateway.config.expand import expand, variables
+from gateway.config.function_files import functions_are_there
 from gateway.config.settings import Settings
 from gateway.config.validate import validate
 from gateway.config.yaml import Document, read_yaml
@@ -55,6 +56,7 @@ def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     named = Named(_names(value, "machines"), _names(value, "activities"))
     for check in CHECKS:
         problems.extend(check(settings, named))
+    problems.extend(functions_are_there(settings))
     config = Config(
         path,
         settings,

@@ -16,6 +16,7 @@ from pydantic_core.core_schema import ModelSchema
 from gateway.config.listen import Address
 from gateway.config.settings import Settings
 from gateway.durations import format_duration
+from gateway.strict import Strict
 
 Json: TypeAlias = Any
 
@@ -35,7 +36,16 @@ class _Documented(GenerateJsonSchema):
 
 
 def _member_texts(model: type[BaseModel]) -> dict[str, str]:
-    """What stands under each member of the class, by the member's name."""
+    """What stands under each member of the class and of those that it is made from, by the member's
+    name."""
+    found: dict[str, str] = {}
+    for each in reversed(model.mro()):
+        if issubclass(each, Strict) and each is not Strict:
+            found |= _own_texts(each)
+    return found
+
+
+def _own_texts(model: type[BaseModel]) -> dict[str, str]:
     (definition,) = ast.parse(dedent(inspect.getsource(model))).body
     assert isinstance(definition, ast.ClassDef), "the source of a class is its definition"
     found = {}

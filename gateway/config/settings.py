@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from gateway.api.credentials import Credentials
 from gateway.aws.roles import RoleArn, RoleSettings
-from gateway.config.adapters import DeadLetterTarget, SinkTarget, SourceSettings
+from gateway.config.adapters import DeadLetterTarget, FunctionSettings, SinkTarget, SourceSettings
 from gateway.config.listen import Address, Listen
 from gateway.durations import Duration
 from gateway.engine.names import legal_name
@@ -161,6 +161,8 @@ class Settings(Strict):
     roles: Section[dict[RoleArn, RoleSettings]] = Field(default_factory=dict)
     """As whom tasks call whose `Credentials` name a role, by its ARN. `*` stands for any
     characters, and the first entry that fits counts. Default: the role is assumed, as at AWS."""
+    functions: Entries[FunctionSettings] = Field(default_factory=dict)
+    """What the functions are that tasks call, by name. One that is not here is AWS's Lambda."""
     triggers: Entries[TriggerSettings] = Field(default_factory=dict)
     """What starts executions, by name."""
     sinks: Entries[SinkSettings] = Field(default_factory=dict)

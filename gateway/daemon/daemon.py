@@ -106,7 +106,7 @@ class Daemon:
         config = self._state.config
         async with (
             open_on_first_use() as http,
-            open_tools(config.settings.region) as tools,
+            open_tools(config.settings.region, config.settings.account) as tools,
             trio.open_nursery() as nursery,
         ):
             core = await build_core(config, store, self._metrics, http, tools)

@@ -94,11 +94,13 @@ class Reloader:
             await parts.edge.hooks.bind(old.settings)
             raise
         core.outbox.configure(sink_routes(new))
-        core.aws.configure(new.settings.roles)
+        core.tools.aws.configure(new.settings.roles)
+        functions = core.tools.functions.configure(new.settings.functions)
         self._state.config = new
         swapped = await parts.edge.configure(new, parts.api_url)
         declared = [f"machine {name}" for name in machines]
-        return declared + _sinks(old, new) + _roles(old, new) + swapped
+        called = _roles(old, new) + [f"function {name}" for name in functions]
+        return declared + _sinks(old, new) + called + swapped
 
 
 def _check_fixed(old: Config, new: Config) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import structlog
 import trio
 
-from gateway.aws.client import Aws
 from gateway.config.load import Config
 from gateway.daemon.clock import now
 from gateway.daemon.crew import local_url, worker_services
@@ -41,7 +40,7 @@ class Core:
     outbox: Outbox
     engine: Engine
     running: Running
-    aws: Aws
+    tools: Tools
 
 
 async def build_core(
@@ -54,12 +53,13 @@ async def build_core(
     outbox = Outbox(store, outlet_maker(http, tools.aws, now), now, metrics)
     outbox.configure(sink_routes(config))
     tools.aws.configure(settings.roles)
+    tools.functions.configure(settings.functions)
     engine = Engine(store, catalog, outbox, now, metrics, runners(tools))
     running = Running((await store.stats()).running_by_trigger)
     engine.on_end.append(running.ended)
     engine.on_redrive.append(running.redriven)
     await declare(config, catalog, structlog.get_logger("daemon"))
-    return Core(store, catalog, metrics, outbox, engine, running, tools.aws)
+    return Core(store, catalog, metrics, outbox, engine, running, tools)
 
 
 class Edge:
@@ -72,7 +72,7 @@ class Edge:
         self._hurry = hurry
         self._log = structlog.get_logger("daemon")
         self.hooks = Hooks(listeners, self._log)
-        parts = (core.engine, core.metrics, core.running, self.hooks.routes, core.aws)
+        parts = (core.engine, core.metrics, core.running, self.hooks.routes, core.tools.aws)
         self.intakes = Intakes(*parts, now)
         self.sources = Services("source", services, self._log)
         self.workers = Services("worker", services, self._log)

@@ -163,8 +163,9 @@ class Dispatcher:
         return row if await self._handle(row.execution, start) else None
 
     async def _call(self, runner: Runner, row: TaskRow) -> Stimulus:
+        again = row.started_at is not None
         given = orjson.loads(row.input)
-        request = TaskRequest(called(row.resource), given, _key(row), role=row.role)
+        request = TaskRequest(called(row.resource), given, _key(row), row.role, again)
         try:
             result = await self._result(runner, request)
         except TaskFailure as failure:

@@ -16,7 +16,7 @@ import trio
 
 from gateway.errors import Unavailable
 from gateway.http.client import Client, Response
-from gateway.sinks.guard import PublicOnly
+from gateway.http.guard import PublicOnly
 
 _DRAIN_BYTES = 65_536
 _DRAIN_SECONDS = 1.0

@@ -6,7 +6,6 @@ import base64
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import (
@@ -21,6 +20,7 @@ from pydantic import (
 
 from gateway.durations import Duration
 from gateway.errors import Gone, Unavailable
+from gateway.http.targets import check_headers, check_url
 from gateway.sinks.encoding import to_json
 from gateway.sinks.protocol import Notification, Outlet
 from gateway.strict import Strict
@@ -43,8 +43,6 @@ _OURS = frozenset(
         "webhook-timestamp",
     }
 )
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 
 
 def _check_secret(secret: SecretStr) -> SecretStr:
@@ -66,13 +64,7 @@ def _key(secret: SecretStr) -> bytes:
 
 
 def _check_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
-    for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no name of an HTTP header")
-        if name.lower() in _OURS:
-            raise ValueError(f"{name} is set by the sink itself; leave it out")
-        if not _HEADER_VALUE.fullmatch(value.get_secret_value()):
-            raise ValueError(f"the value of {name} must be visible ASCII, without space around it")
+    check_headers(headers, _OURS)
     return headers
 
 
@@ -111,12 +103,7 @@ class WebhookSink(Strict):
 
     @model_validator(mode="after")
     def _check_url(self) -> WebhookSink:
-        if self.url.username or self.url.password:
-            raise ValueError("url: a name or password in it would be logged; use headers instead")
-        if not self.allow_private and _is_private_literal(self.url.host or ""):
-            raise ValueError(
-                f"url: {self.url.host} is no public address; allow_private: true permits it"
-            )
+        check_url(self.url, allow_private=self.allow_private)
         return self
 
     async def send(self, notification: Notification, outlet: Outlet) -> None:
@@ -154,18 +141,6 @@ class WebhookSink(Strict):
 
         at = datetime.fromtimestamp(now // 1000, UTC)
         return " ".join(Webhook(_key(secret)).sign(identity, at, body) for secret in self.secret)
-
-
-def _is_private_literal(host: str) -> bool:
-    from gateway.sinks.guard import is_public
-
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return not is_public(host.strip("[]"))
 
 
 def _judge(answer: Answer, now: int) -> None:

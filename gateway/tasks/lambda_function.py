@@ -13,11 +13,14 @@ import trio
 from gateway.asl.documents import read_document
 from gateway.asl.resources import LAMBDA, family, name_in_errors, parts
 from gateway.aws.failures import NoAws, NotAssumed
+from gateway.http.sizes import TooLarge
+from gateway.tasks.functions.function import Invocation
 from gateway.tasks.protocol import Json, TaskFailure, TaskRequest, Tools
 from gateway.tasks.sdk import http_metadata
 
 if TYPE_CHECKING:
     from gateway.aws.connections import Reply
+    from gateway.tasks.functions.registry import Entry
 
 _SECONDS: Final = 910.0
 """A function may run for 900."""
@@ -47,6 +50,7 @@ class LambdaFunctions:
 
     def __init__(self, tools: Tools) -> None:
         self._aws = tools.aws
+        self._functions = tools.functions
 
     @staticmethod
     def takes(resource: str) -> bool:
@@ -74,7 +78,43 @@ class LambdaFunctions:
         self, request: TaskRequest, function: str, given: dict[str, Json], body: bytes
     ) -> Reply:
         """The answer of a function that did not fail."""
-        from gateway.aws.connections import TooLarge, Unanswered
+        entry = self._functions.find(function)
+        if request.again and entry is not None and entry.settings.interrupted == "fail":
+            cause = "The call was interrupted and may have been made: the daemon was restarted"
+            raise TaskFailure("Lambda.Unknown", cause)
+        try:
+            reply = await self._reply(entry, request, function, given, body)
+        except TooLarge:
+            cause = (
+                f"The state/task '{name_in_errors(request.resource)}' returned a result with a"
+                " size exceeding the maximum number of bytes service limit."
+            )
+            raise TaskFailure("States.DataLimitExceeded", cause) from None
+        if reply.header("x-amz-function-error") is not None:
+            raise _function_error(reply, whole=family(request.resource) == LAMBDA)
+        return reply
+
+    async def _reply(
+        self,
+        entry: Entry | None,
+        request: TaskRequest,
+        function: str,
+        given: dict[str, Json],
+        body: bytes,
+    ) -> Reply:
+        if entry is None:
+            return await self._ask(request, function, given, body)
+        async with entry.limiter:
+            if entry.local is not None:
+                kind = given.get("InvocationType")
+                return await entry.local.invoke(Invocation(body, request.key), kind)
+            return await self._ask(request, entry.elsewhere or function, given, body)
+
+    async def _ask(
+        self, request: TaskRequest, function: str, given: dict[str, Json], body: bytes
+    ) -> Reply:
+        """The answer of AWS's Lambda that is no refusal."""
+        from gateway.aws.connections import Unanswered
 
         region = found[1] if (found := _REGION.fullmatch(function)) else None
         try:
@@ -88,16 +128,8 @@ class LambdaFunctions:
         except trio.TooSlowError:
             cause = f"Client execution did not complete within {_SECONDS:g} seconds"
             raise TaskFailure("Lambda.ClientExecutionTimeoutException", cause) from None
-        except TooLarge:
-            cause = (
-                f"The state/task '{name_in_errors(request.resource)}' returned a result with a"
-                " size exceeding the maximum number of bytes service limit."
-            )
-            raise TaskFailure("States.DataLimitExceeded", cause) from None
         if reply.status >= 300:
             raise _refusal(reply, await self._aws.errors("lambda", region, "Invoke"))
-        if reply.header("x-amz-function-error") is not None:
-            raise _function_error(reply, whole=family(request.resource) == LAMBDA)
         return reply
 
     async def _post(

@@ -12,11 +12,12 @@ begins something whose end can be told takes it by its whole name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from gateway.aws.client import Aws
+    from gateway.tasks.functions.registry import Functions
 
 Json: TypeAlias = Any
 
@@ -33,6 +34,9 @@ class TaskRequest:
     """The same for every call of this attempt, also after a restart, and for no other: UUID."""
     role: str | None = None
     """ARN of the role to call as."""
+    again: bool = field(default=False, compare=False)
+    """Whether it was called before and a crash cut that call off, so that it may have been
+    done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Tools:
     """All that an integration may use."""
 
     aws: Aws
+    functions: Functions
 
 
 class TaskFailure(Exception):

@@ -52,8 +52,9 @@ async def call_service(
     endpoint: str | None = None,
 ) -> tuple[dict[str, Json], Answer]:
     """The result as the SDK shows it, and the answer that it was made of. Raises TaskFailure."""
-    from gateway.aws.connections import TooLarge, Unanswered
+    from gateway.aws.connections import Unanswered
     from gateway.aws.operations import Refused
+    from gateway.http.sizes import TooLarge
 
     model = client.model.operation_model(operation)
     try:

@@ -1,8 +1,7 @@
-"""What a worker process finds in its environment, and which program its command means. Pure."""
+"""What a worker process finds in its environment. Pure."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,12 +50,6 @@ def environment(
     }
     credentials = {} if _has_credentials({**kept, **settings.env}) else _PLACEHOLDER
     return {**kept, **ours, **credentials, **settings.env}
-
-
-def argv(settings: WorkerSettings) -> list[str]:
-    """The program and its arguments; plain ``python`` is the interpreter that runs the daemon."""
-    program, *arguments = settings.command
-    return [sys.executable if program in {"python", "python3"} else program, *arguments]
 
 
 def _has_credentials(variables: Mapping[str, str]) -> bool:

@@ -14,10 +14,10 @@ from typing import Any, Literal, TypeAlias
 import structlog
 import trio
 
-from gateway.workers.environment import Post, argv, environment
-from gateway.workers.process import Command, exit_words, run_process
+from gateway.processes.process import Command, exit_words, resolved, run_process
+from gateway.processes.warden import Warden, open_warden
+from gateway.workers.environment import Post, environment
 from gateway.workers.settings import WorkerSettings
-from gateway.workers.warden import Warden, open_warden
 
 HEALTHY_SECONDS = 60.0
 
@@ -96,7 +96,7 @@ class WorkerGroup:
     ) -> str:
         settings = self._settings
         command = Command(
-            argv(settings),
+            resolved(settings.command),
             environment(os.environ, self._post, settings, process.name),
             settings.cwd,
             settings.stop_grace,

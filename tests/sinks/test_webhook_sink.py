@@ -216,7 +216,7 @@ async def test_a_guarded_sink_shares_no_connection_with_an_unguarded_one(receive
         ({"secret": "hunter2"}, "openssl rand"),
         ({"secret": [OLD, "whsec_AAAA"]}, "openssl rand"),
         ({"secret": "whsec_é"}, "openssl rand"),
-        ({"headers": {"Webhook-Id": "x"}}, "set by the sink"),
+        ({"headers": {"Webhook-Id": "x"}}, "set by Stategate"),
         ({"headers": {"a b": "x"}}, "no name of an HTTP header"),
         ({"headers": {"x": "a\r\nb: c"}}, "visible ASCII"),
         ({"timeout": "2m"}, "60"),

@@ -8,7 +8,8 @@ import sys
 
 import trio
 
-from gateway.workers.environment import Post, argv, environment
+from gateway.processes.process import resolved
+from gateway.workers.environment import Post, environment
 from gateway.workers.group import WorkerGroup
 from gateway.workers.settings import WorkerSettings
 
@@ -233,6 +234,6 @@ def test_what_systemd_told_the_daemon_is_kept_from_workers():
 def test_plain_python_is_the_daemons_own():
     """``python`` finds what was installed beside the daemon; a path is taken as it is."""
     plain = WorkerSettings.model_validate({"activity": "a", "command": ["python", "-m", "shop"]})
-    assert argv(plain) == [sys.executable, "-m", "shop"]
+    assert resolved(plain.command) == [sys.executable, "-m", "shop"]
     path = WorkerSettings.model_validate({"activity": "a", "command": ["/usr/bin/python3"]})
-    assert argv(path) == ["/usr/bin/python3"]
+    assert resolved(path.command) == ["/usr/bin/python3"]

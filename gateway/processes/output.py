@@ -1,4 +1,4 @@
-"""A worker's standard output and error, line by line into our log."""
+"""What a process writes, line by line into our log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from trio.abc import ReceiveStream
 
 _LONGEST = 16 * 1024
-"""Bytes of a line; a longer one is logged in pieces, so that no worker can fill our memory."""
+"""Bytes of a line; a longer one is logged in pieces, so that no process can fill our memory."""
 
 
 async def each_line(stream: ReceiveStream, take: Callable[[str], None]) -> None:

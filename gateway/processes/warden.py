@@ -1,10 +1,11 @@
-"""No worker outlives its daemon for long, even one that was killed with SIGKILL.
+"""No process of ours outlives the daemon for long, even one that was killed with SIGKILL.
 
 Linux's parent-death signal goes by the *thread* that started a process, and ours are started in
-threads that come and go; so a small process for each entry of ``workers:`` (``warden_process.py``)
-watches for the daemon's end. After ``kill -9`` the workers therefore get SIGTERM: they take no
-further task, and a ``gateway.worker`` delivers the answer of its last one to the next daemon. The
-workers of that daemon are new processes; the old ones poll no more, so there are no doubles.
+threads that come and go; so a small process (``warden_process.py``), one for each entry of
+``workers:`` and one for all functions, watches for the daemon's end. After ``kill -9`` the workers
+therefore get SIGTERM: they take no further task, and a ``gateway.worker`` delivers the answer of
+its last one to the next daemon. The workers of that daemon are new processes; the old ones poll no
+more, so there are no doubles. Functions have no grace: the next daemon calls them again.
 """
 
 from __future__ import annotations

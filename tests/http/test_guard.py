@@ -4,7 +4,7 @@ import httpcore
 import pytest
 import trio
 
-from gateway.sinks.guard import PrivateAddress, PublicOnly, is_public
+from gateway.http.guard import PrivateAddress, PublicOnly, is_public
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])

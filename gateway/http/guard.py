@@ -1,4 +1,4 @@
-"""Which addresses a webhook may be posted to, checked where the connection is made.
+"""Which addresses a request may go to, checked where the connection is made.
 
 Whoever may name a URL could otherwise make the daemon call services that trust its network:
 metadata endpoints, databases, its own API. The check is on the very address that is connected to,
@@ -81,6 +81,6 @@ async def _public_addresses(host: str, port: int) -> list[str]:
     if not public:
         raise PrivateAddress(
             f"{host} leads to {', '.join(addresses)}, which is no public address: "
-            "set allow_private: true on the sink if that is meant"
+            "set allow_private: true if that is meant"
         )
     return public
