@@ -10,7 +10,8 @@ below):
 - ``sources``, ``sinks``, ``tasks``   adapters to the outside: messages in, notifications out, calls
 - ``testing``  a definition run in memory, with mocks for its tasks and a clock that jumps
 - ``engine``   the trio shell around ``asl``: the one door, timers, activities, outbox
-- ``triggers``, ``api``, ``workers``  what uses the engine: messages, AWS's wire protocol, processes
+- ``triggers``, ``api``, ``callbacks``, ``workers``  what uses the engine: messages, AWS's wire
+  protocol, links that answer tasks, processes
 - ``config``   YAML with line numbers -> settings
 - ``daemon``, ``cli``   nurseries and signals; commands
 

@@ -203,6 +203,8 @@ def _answer(
 
 
 def _ended(run: Run, frame: Frame, task: Task, stimulus: s.Succeed | s.Fail) -> None:
+    if stimulus.answered is not None:
+        run.emit(r.TaskAnswered(frame.id, *stimulus.answered))
     match stimulus:
         case s.Succeed(number, output):
             if not _fits(run, frame, task, output):

@@ -147,6 +147,9 @@ class Execution(Frames):
         self._put(task._replace(started_at=None, worker=None, token_hash=None))
         self._drop(record.number, "timeout", "heartbeat")
 
+    def _task_answered(self, _record: r.TaskAnswered, _at: int) -> None:
+        """Who answered is for people to read: nothing follows from it."""
+
     def _task_ended(
         self,
         record: r.TaskSucceeded | r.TaskFailed | r.TaskTimedOut | m.MapRunFailed | m.MapRunAborted,
@@ -292,6 +295,7 @@ class Execution(Frames):
         p.TaskSubmitted: _task_submitted,
         r.TaskReturned: _task_returned,
         r.TaskResumed: _task_started,
+        r.TaskAnswered: _task_answered,
         r.TaskSucceeded: _task_ended,
         r.TaskFailed: _task_ended,
         r.TaskTimedOut: _task_ended,

@@ -150,6 +150,14 @@ class TaskResumed(NamedTuple):
     token_hash: str | None
 
 
+class TaskAnswered(NamedTuple):
+    """Internal: what follows, the end of the task, is what somebody answered by a link."""
+
+    frame: int
+    label: str
+    address: str
+
+
 class TaskSucceeded(NamedTuple):
     """The task's result."""
 
@@ -305,6 +313,7 @@ Record: TypeAlias = (
     | TaskSubmitted
     | TaskReturned
     | TaskResumed
+    | TaskAnswered
     | TaskSucceeded
     | TaskFailed
     | TaskTimedOut
@@ -340,6 +349,7 @@ INTERNAL: Final[frozenset[type[Record]]] = frozenset(
         TaskTokenMade,
         TaskReturned,
         TaskResumed,
+        TaskAnswered,
         BranchSucceeded,
         BranchFailed,
     }
@@ -387,4 +397,5 @@ CODES: Final[dict[type[Record], int]] = {
     MapRunAborted: 64,
     DistributedMapSucceeded: 65,
     ExecutionRedriven: 80,
+    TaskAnswered: 90,
 }

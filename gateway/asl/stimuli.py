@@ -54,12 +54,21 @@ class Submit(NamedTuple):
     output: Json
 
 
+class Answered(NamedTuple):
+    """Somebody answered by a link; it is for people to read."""
+
+    label: str
+    """Of the button."""
+    address: str
+
+
 class Succeed(NamedTuple):
     """The task's result. With a ``token_hash`` it counts only for the hand-out that it names."""
 
     number: int
     output: Json
     token_hash: str | None = None
+    answered: Answered | None = None
 
 
 class Fail(NamedTuple):
@@ -69,6 +78,7 @@ class Fail(NamedTuple):
     error: str | None
     cause: str | None
     token_hash: str | None = None
+    answered: Answered | None = None
 
 
 class Stop(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import typer
@@ -109,19 +110,17 @@ def list_executions(
 def history(
     execution: Execution, endpoint: Endpoint = DEFAULT_ENDPOINT, as_json: AsJson = False
 ) -> None:
-    """Print the history of an execution, event by event."""
+    """Print the history of an execution, event by event, and who answered a task by its link."""
     client = Client(endpoint)
     arn = _execution_arn(client, execution)
     events = list(client.aws_pages("GetExecutionHistory", "events", executionArn=arn))
+    answers = client.own("ListAnswers", executionArn=arn)["answers"]
     if as_json:
-        print_json({"events": events})
+        print_json({"events": events, "answers": answers})
         return
     begun = events[0]["timestamp"] if events else 0.0
     print(f"{arn}, begun {when(begun)} UTC")
-    rows = (
-        (str(event["id"]), f"+{event['timestamp'] - begun:.3f}", event["type"], _details(event))
-        for event in events
-    )
+    rows = _lines(events, answers, begun)
     print_table(("ID", "SECONDS", "EVENT", "DETAILS"), rows, empty="There is no event.")
 
 
@@ -168,6 +167,19 @@ def _row(execution: Json) -> tuple[str, ...]:
     took = "" if ended is None else span(ended - execution["startDate"])
     machine = execution["stateMachineArn"].rpartition(":")[2]
     return execution["status"], when(execution["startDate"]), took, machine, execution["name"]
+
+
+def _lines(events: list[Json], answers: list[Json], begun: float) -> Iterator[tuple[str, ...]]:
+    """A line for each event, and below it whose answer by a link it goes back to."""
+    answered = {answer["eventId"]: answer for answer in answers}
+    for event in events:
+        after = f"+{event['timestamp'] - begun:.3f}"
+        yield str(event["id"]), after, event["type"], _details(event)
+        if (answer := answered.get(event["id"])) is not None:
+            moment = f"{when(answer['timestamp'])} UTC"
+            # A label may hold anything, and a terminal obeys what it is shown.
+            said = f"{answer['label']!r} from {answer['address']}, {moment}"
+            yield "", "", "(answered by link)", said
 
 
 def _details(event: Json) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from gateway.callbacks.desk import PATH as CALLBACKS
 from gateway.config.settings import Settings, TriggerSettings
 from gateway.config.wording import suggestion
 from gateway.errors import Problem
@@ -66,6 +67,14 @@ def triggers_share_nothing(settings: Settings, _: Named) -> Iterator[Problem]:
                 yield Problem(f"triggers.{name}.source.{key}", f"{what} is {other}'s already")
 
 
+def callbacks_are_free(settings: Settings, _: Named) -> Iterator[Problem]:
+    """Links that answer tasks lead to the listener of the webhooks."""
+    for name, source in _webhooks(settings):
+        if re.sub(r"\{[^}]*\}", "{token}", source.path) == CALLBACKS:
+            said = "is where the links of tasks lead: give the webhook another path"
+            yield Problem(f"triggers.{name}.source.path", said)
+
+
 def dead_letters_leave(settings: Settings, _: Named) -> Iterator[Problem]:
     """Letters that go back to where their messages came from would go round for ever."""
     for name, trigger in settings.triggers.items():
@@ -86,8 +95,7 @@ def api_is_private(settings: Settings, _: Named) -> Iterator[Problem]:
 
 def listeners_differ(settings: Settings, _: Named) -> Iterator[Problem]:
     """The API and the webhooks need an address each."""
-    used = settings.hooks.listen == settings.api.listen and settings.api.listen.port != 0
-    if used and _webhooks(settings):
+    if settings.hooks_address == settings.api.listen and settings.api.listen.port != 0:
         yield Problem("hooks.listen", f"{settings.hooks.listen} is api.listen already")
 
 
@@ -144,6 +152,7 @@ CHECKS: tuple[Check, ...] = (
     sink_machines_are_known,
     workers_have_activities,
     triggers_share_nothing,
+    callbacks_are_free,
     dead_letters_leave,
     api_is_private,
     listeners_differ,

@@ -93,7 +93,9 @@ def _rooted(value: Json, directory: Path) -> Json:
             return {key: _rooted(below, directory) for key, below in value.items()}
         case BaseModel():
             members = {name: getattr(value, name) for name in type(value).model_fields}
-            return value.model_copy(update=_rooted(members, directory))
+            # A copy with an update would take every member for one that the file gave.
+            given = set(value.model_fields_set)
+            return type(value).model_construct(given, **_rooted(members, directory))
         case _:
             return value
 

@@ -18,6 +18,7 @@ from gateway.config.listen import Address, Listen
 from gateway.durations import Duration
 from gateway.engine.names import legal_name
 from gateway.sinks.retry import RetrySettings
+from gateway.sources.webhook import WebhookSource
 from gateway.store.protocol import Status
 from gateway.strict import Strict
 from gateway.workers.settings import WorkerSettings
@@ -65,12 +66,14 @@ class ApiSettings(Strict):
 
 
 class HooksSettings(Strict):
-    """Where webhook sources listen; bound only if there is one."""
+    """Where webhooks arrive and callbacks are answered; bound if there is a webhook, or if `hooks:`
+    stands in the file."""
 
     listen: Listen = Address("127.0.0.1", 8080)
     """Address as `host:port`."""
     public_url: Annotated[str, Field(pattern=r"^https?://[^/]+")] | None = None
-    """The same place as senders see it, for links; without it `http://` and the address."""
+    """The same place as others see it, `/callbacks/<token>` below it being the link that answers a
+    task; without it `http://` and the address."""
 
 
 class MachineSettings(Strict):
@@ -153,7 +156,8 @@ class Settings(Strict):
     api: Section[ApiSettings] = Field(default_factory=ApiSettings)
     """The AWS Step Functions API, `/healthz` and `/metrics`."""
     hooks: Section[HooksSettings] = Field(default_factory=HooksSettings)
-    """Where webhook sources listen; bound only if there is one."""
+    """Where webhooks arrive and callbacks are answered; bound if there is a webhook, or if this
+    stands in the file."""
     machines: Entries[MachineSettings] = Field(default_factory=dict)
     """State machines by name."""
     activities: Entries[Section[ActivitySettings]] = Field(default_factory=dict)
@@ -169,3 +173,9 @@ class Settings(Strict):
     """Who hears of executions, by name."""
     workers: Entries[WorkerSettings] = Field(default_factory=dict)
     """Processes that answer activities, by name; the daemon runs them."""
+
+    @property
+    def hooks_address(self) -> Address | None:
+        """Where to listen for webhooks and callbacks; None where neither is wanted."""
+        webhook = any(isinstance(each.source, WebhookSource) for each in self.triggers.values())
+        return self.hooks.listen if webhook or "hooks" in self.model_fields_set else None

@@ -128,6 +128,7 @@ class Daemon:
                 serve = partial(server.serve, listener, closing, grace_seconds=grace)
                 url = await nursery.start(serve)
                 self._state.parts = Parts(core, edge, pumps, url)
+                await intake.start(edge.callbacks.serve, edge.hooks.routes)
                 await self._run_intake(edge, url)
                 intake.cancel_scope.cancel()
             edge.hooks.close()

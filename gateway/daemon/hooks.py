@@ -1,4 +1,4 @@
-"""The listener that all webhook sources share: bound while there is one, moved by a reload."""
+"""The listener of webhooks and callbacks: bound while it is wanted, moved by a reload."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import structlog
 import trio
 
 from gateway.config.settings import Settings
-from gateway.sources.webhook import WebhookSource
 from gateway.sources.webhook_server import WebhookServer
 
 
@@ -25,19 +24,18 @@ class Hooks:
         """Where the listener is reached; None while there is none."""
 
     async def bind(self, settings: Settings) -> None:
-        """Listen where these settings say, if they have a webhook; the old listener goes last.
+        """Listen where these settings say, if they do; the old listener goes last.
 
         Raises ConfigError, with nothing changed, where it cannot listen there.
         """
-        sources = (trigger.source for trigger in settings.triggers.values())
-        has_webhook = any(isinstance(source, WebhookSource) for source in sources)
-        address = str(settings.hooks.listen) if has_webhook else None
+        wanted = settings.hooks_address
+        address = None if wanted is None else str(wanted)
         if address == self._address:
             return
         old, scope, url = self._scope, trio.CancelScope(), None
         if address is not None:
             url = await self._nursery.start(self._listen, address, scope)
-            self._log.info("listening for webhooks", url=url)
+            self._log.info("listening for webhooks and callbacks", url=url)
         self._address, self._scope, self.url = address, scope, url
         old.cancel()
 

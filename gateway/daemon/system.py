@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 import trio
 
+from gateway.callbacks.desk import CallbackDesk
 from gateway.config.load import Config
 from gateway.daemon.clock import now
 from gateway.daemon.crew import local_url, worker_services
@@ -63,7 +64,8 @@ async def build_core(
 
 
 class Edge:
-    """What touches the outside and may be swapped: webhook listener, sources and workers."""
+    """What touches the outside and may be swapped: the listener for webhooks and callbacks,
+    sources and workers."""
 
     def __init__(
         self, core: Core, listeners: trio.Nursery, services: trio.Nursery, hurry: trio.Event
@@ -72,6 +74,7 @@ class Edge:
         self._hurry = hurry
         self._log = structlog.get_logger("daemon")
         self.hooks = Hooks(listeners, self._log)
+        self.callbacks = CallbackDesk(core.engine)
         parts = (core.engine, core.metrics, core.running, self.hooks.routes, core.tools.aws)
         self.intakes = Intakes(*parts, now)
         self.sources = Services("source", services, self._log)

@@ -18,7 +18,7 @@ import trio
 from gateway.asl import stimuli
 from gateway.asl.documents import read_document
 from gateway.asl.execution import Execution
-from gateway.asl.stimuli import Stimulus
+from gateway.asl.stimuli import Answered, Stimulus
 from gateway.engine.activities import ActivityQueues, ActivityTask
 from gateway.engine.arns import execution_key
 from gateway.engine.catalog import Catalog
@@ -270,19 +270,24 @@ class Engine:
             except StoreFull:
                 self._own.send_nowait((named.execution, stimulus))
 
-    async def task_succeeded(self, token: str, output: str) -> None:
+    async def task_succeeded(
+        self, token: str, output: str, answered: Answered | None = None
+    ) -> None:
         """SendTaskSuccess. Raises ApiError InvalidToken, TaskTimedOut, InvalidOutput."""
         named = _named(token)
         try:
             value = read_document(output)
         except ValueError as error:
             raise ApiError("InvalidOutput", f"Invalid Output: '{error}'") from None
-        await self._answer(named, stimuli.Succeed(named.number, value, named.hash))
+        await self._answer(named, stimuli.Succeed(named.number, value, named.hash, answered))
 
-    async def task_failed(self, token: str, error: str | None, cause: str | None) -> None:
+    async def task_failed(
+        self, token: str, error: str | None, cause: str | None, answered: Answered | None = None
+    ) -> None:
         """SendTaskFailure. Raises ApiError InvalidToken, TaskTimedOut."""
         named = _named(token)
-        await self._answer(named, stimuli.Fail(named.number, error, cause, named.hash))
+        stimulus = stimuli.Fail(named.number, error, cause, named.hash, answered)
+        await self._answer(named, stimulus)
 
     async def _answer(self, named: Token, stimulus: Stimulus) -> None:
         with self._dispatcher.spared((named.execution, named.number)):
@@ -294,7 +299,7 @@ class Engine:
         """SendTaskHeartbeat. Raises ApiError InvalidToken, TaskTimedOut."""
         named = _named(token)
         row = await self.store.task(named.execution, named.number)
-        if row is None or row.token_hash is None or row.token_hash.hex() != named.hash:
+        if row is None or not named.opens(row):
             raise await self._no_such_task(named)
         self._beats[(named.execution, named.number)] = self.now()
 

@@ -10,6 +10,7 @@ from base64 import urlsafe_b64decode
 from typing import NamedTuple
 
 from gateway.asl.tokens import FORM, VERSION, token_hash, token_text
+from gateway.store.protocol import TaskRow
 
 
 class Token(NamedTuple):
@@ -19,6 +20,10 @@ class Token(NamedTuple):
     number: int
     hash: str
     """SHA-256 of its text, in hex."""
+
+    def opens(self, task: TaskRow) -> bool:
+        """Whether it is the one that the task was handed out with."""
+        return task.token_hash is not None and task.token_hash.hex() == self.hash
 
 
 def new_token(execution: int, number: int) -> tuple[str, str]:

@@ -17,7 +17,14 @@ class Refusal(Exception):
 
     def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
-        self.answer = JSONResponse({"message": reason}, status, headers)
+        self.status = status
+        self.reason = reason
+        self.headers = headers or {}
+
+    @property
+    def answer(self) -> JSONResponse:
+        """For a program."""
+        return JSONResponse({"message": self.reason}, self.status, self.headers)
 
 
 class ClientGone(Exception):
@@ -31,6 +38,8 @@ class WebhookRequest:
         self.method: str = scope["method"]
         self.path: str = scope["raw_path"].decode("ascii", "replace")
         """Percent-encoded, as it was sent."""
+        self.client: str = scope["client"][0] if scope["client"] else ""
+        """Address of whoever is connected: behind a proxy, that of the proxy."""
         self._query: str = scope["query_string"].decode("ascii", "replace")
         self._headers = Headers(scope=scope)
         self._receive = receive

@@ -1,4 +1,4 @@
-"""The HTTP listener that all webhook sources share: from the socket to the route's handler."""
+"""The HTTP listener of webhooks and callbacks: from the socket to the route's handler."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gateway.sources.webhook_routes import Found, NoMethod, NoPath, Route, Webho
 
 
 class WebhookServer:
-    """One listener with the routes of all webhook sources."""
+    """One listener with the routes of all webhook sources, and that of the callbacks."""
 
     def __init__(self, log: BoundLogger, *, idle_seconds: float = 10.0) -> None:
         """``idle_seconds``: a connection that has not sent a whole header by then is closed."""

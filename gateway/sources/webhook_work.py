@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -17,12 +15,10 @@ from gateway.sources.verify import judge
 from gateway.sources.verify.verdict import Arrival, Check, Forged, Genuine, Handled, Unwrapped
 from gateway.sources.webhook_message import BadBody, to_message
 from gateway.sources.webhook_request import Refusal, WebhookRequest
+from gateway.sources.webhook_slots import Slots, busy, unavailable
 
 if TYPE_CHECKING:
     from gateway.sources.webhook import WebhookSource
-
-_WAITING_PER_SLOT = 16
-"""Requests that may wait for each one in work; a burst is waited out, a flood is sent away."""
 
 
 async def serve_route(source: WebhookSource, intake: Intake) -> None:
@@ -43,32 +39,18 @@ class WebhookDesk:
         self._source = source
         self._intake = intake
         self._check = check
-        self._slots = trio.CapacityLimiter(intake.concurrency)
+        self._slots = Slots(intake.concurrency, source.timeout)
 
     async def answer(self, request: WebhookRequest, parameters: Mapping[str, str]) -> Response:
         """The answer to one request. Raises Refusal and ClientGone."""
         try:
             if (seconds := self._intake.full()) is not None:
-                raise _busy(seconds)
-            async with self._slot():
+                raise busy(seconds)
+            async with self._slots.one():
                 arrival = await request.read(self._source.max_body_bytes, self._source.timeout)
                 return await self._take(arrival, parameters)
         except Unavailable as error:
-            raise _unavailable(error) from error
-
-    @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        """One of the requests in work, waited for before anything of the body is read."""
-        if self._slots.statistics().tasks_waiting >= _WAITING_PER_SLOT * self._intake.concurrency:
-            raise _busy(1.0)
-        with trio.move_on_after(self._source.timeout) as waiting:
-            await self._slots.acquire()
-        if waiting.cancelled_caught:
-            raise _busy(1.0)
-        try:
-            yield
-        finally:
-            self._slots.release()
+            raise unavailable(error) from error
 
     async def _take(self, arrival: Arrival, parameters: Mapping[str, str]) -> Response:
         match await self._check(arrival):
@@ -110,15 +92,3 @@ def _answer(outcome: Outcome) -> Response:
             return JSONResponse({"filtered": True}, 202)
         case Refused(reason, letter):
             return JSONResponse({"message": reason, "letter": letter}, 422)
-
-
-def _busy(seconds: float) -> Refusal:
-    return Refusal(429, "as much is in work as may be: come back later", _retry_after(seconds))
-
-
-def _unavailable(error: Unavailable) -> Refusal:
-    return Refusal(503, error.reason, _retry_after(error.retry_after or 5.0))
-
-
-def _retry_after(seconds: float) -> dict[str, str]:
-    return {"retry-after": str(max(1, math.ceil(seconds)))}

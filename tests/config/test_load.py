@@ -202,6 +202,14 @@ CASES = {
         "    source: { type: webhook, path: /x }\n",
         "c.yaml:1: hooks.listen: 127.0.0.1:8083 is api.listen already",
     ),
+    "callbacks and the API at one address": (
+        "hooks: { listen: 127.0.0.1:8083 }\n",
+        "c.yaml:1: hooks.listen: 127.0.0.1:8083 is api.listen already",
+    ),
+    "a webhook where callbacks are": (
+        TRIGGER + "  t:\n    start: m\n    source: { type: webhook, path: '/callbacks/{x}' }\n",
+        "c.yaml:5: triggers.t.source.path: is where the links of tasks lead",
+    ),
     "no machine": (
         TRIGGER + "  t:\n    start: mm\n    " + SQS + "\n",
         "c.yaml:4: triggers.t.start: there is no machine 'mm'; did you mean \"m\"?",
@@ -483,6 +491,26 @@ def test_insecure_is_a_choice(load):
 def test_loopback(load, listen):
     """Loopback addresses need no insecure."""
     assert load(f"api: {{ listen: {listen} }}").settings.api.listen.loopback
+
+
+@pytest.mark.parametrize(
+    ("text", "listens"),
+    [
+        ("", False),
+        ("api: { listen: 127.0.0.1:0 }", False),
+        ("hooks:", True),
+        ("hooks: { public_url: 'https://x.example' }", True),
+        (
+            "machines: { m: { definition: m.json } }\n"
+            "triggers: { t: { start: m, source: { type: webhook, path: /x } } }",
+            True,
+        ),
+    ],
+)
+def test_who_wants_the_second_listener(load, text, listens):
+    """It is for files that speak of it or have a webhook; the API alone needs none."""
+    settings = load(text).settings
+    assert settings.hooks_address == (settings.hooks.listen if listens else None)
 
 
 def test_secrets_stay_secret(load):

@@ -14,6 +14,7 @@ from gateway.api.operations.operation import Table
 from gateway.api.paging import next_token, page_size, read_token
 from gateway.asl.events import without_data
 from gateway.engine.arns import qualified, read_arn
+from gateway.engine.callbacks import given_answers
 from gateway.engine.engine import Engine
 from gateway.engine.express import ExpressStart
 from gateway.engine.names import check_name
@@ -139,6 +140,22 @@ class Executions:
         """ListExecutions of all state machines, or of one."""
         arn = request.get("stateMachineArn")
         return (await self._page(request, None if arn is None else Target(arn))).answer
+
+    async def list_answers(self, request: Request) -> Response:
+        """ListAnswers: who has answered tasks by their links; there are fewer than events."""
+        row = await self._execution(request)
+        answers = await given_answers(self._store, row.id)
+        return {
+            "answers": [
+                {
+                    "eventId": each.event_id,
+                    "timestamp": each.at,
+                    "label": each.label,
+                    "address": each.address,
+                }
+                for each in answers
+            ]
+        }
 
     async def _page(
         self, request: Request, of: Target | None, map_run: tuple[int, int] | None = None

@@ -35,6 +35,7 @@ def stategate(
         "ListPositions": own.list_positions,
         "SetPosition": own.set_position,
         "ListExecutions": executions.list_any,
+        "ListAnswers": executions.list_answers,
         "Status": own.status,
     }
     return Service(Model(STATEGATE), {**table, **(plugged or {})})

@@ -46,6 +46,12 @@ _EXECUTION: Final = {
     "stateMachineVersionArn": "Text",
     "stateMachineAliasArn": "Text",
 }
+_ANSWER: Final = {
+    "eventId": "Number",
+    "timestamp": "Timestamp",
+    "label": "Text",
+    "address": "Text",
+}
 _PAGE: Final = {"maxResults": "PageSize", "nextToken": "Token"}
 
 
@@ -63,6 +69,10 @@ _SHAPES: Final[dict[str, Json]] = {
     "Positions": {"type": "list", "member": {"shape": "Position"}},
     "Execution": _structure(_EXECUTION),
     "Executions": {"type": "list", "member": {"shape": "Execution"}},
+    "Answer": _structure(_ANSWER),
+    "Answers": {"type": "list", "member": {"shape": "Answer"}},
+    "ListAnswersInput": _structure({"executionArn": "Text"}, ["executionArn"]),
+    "ListAnswersOutput": _structure({"answers": "Answers"}),
     "ListLettersInput": _structure({"origin": "Text", **_PAGE}),
     "ListLettersOutput": _structure({"letters": "Letters", "nextToken": "Token"}),
     "LetterInput": _structure({"id": "Text"}, ["id"]),
@@ -85,6 +95,7 @@ _OPERATIONS: Final = {
     "ListPositions": ("ListPositionsInput", "ListPositionsOutput"),
     "SetPosition": ("SetPositionInput", "Nothing"),
     "ListExecutions": ("ListExecutionsInput", "ListExecutionsOutput"),
+    "ListAnswers": ("ListAnswersInput", "ListAnswersOutput"),
     "Status": ("Nothing", None),
     "Reload": ("Nothing", None),
 }
