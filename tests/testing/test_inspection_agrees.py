@@ -23,7 +23,10 @@ from tests.asl.machines import inputs, json_values, programs
 
 ALONE = {"Pass", "Choice", "Wait", "Task"}
 """Types that have nothing inside."""
-answers = st.builds(Returned, json_values) | st.builds(Thrown, st.just("Custom"), st.just("why"))
+AT_ONCE = st.just(0)
+answers = st.builds(Returned, json_values, AT_ONCE) | st.builds(
+    Thrown, st.just("Custom"), st.just("why"), AT_ONCE
+)
 
 
 class Visit(NamedTuple):
