@@ -14,13 +14,13 @@ import orjson
 
 from gateway.api.documents import check_input
 from gateway.api.model import Request
-from gateway.asl.definition import ALONE, find_state, parse_state
+from gateway.asl.definition import ALONE, find_state
 from gateway.asl.errors import DefinitionError
 from gateway.asl.outline import outline
 from gateway.asl.resources import ACTIVITY, family, pattern
 from gateway.asl.states.state import State
 from gateway.asl.states.task import Task
-from gateway.asl.validation import accepted
+from gateway.asl.validation import accepted, accepted_state
 from gateway.errors import ApiError
 from gateway.testing.mocks import Returned, Thrown
 from gateway.testing.verbatim import Verbatim
@@ -109,7 +109,7 @@ def _unsupported(message: str) -> ApiError:
 def _read_state(text: str, name: str | None) -> tuple[State, dict[str, Json]]:
     try:
         if name is None:
-            return parse_state(text), orjson.loads(text)
+            return accepted_state(text), orjson.loads(text)
         found = find_state(accepted(text), name)
     except DefinitionError as error:
         hint = _of_machine(text) if name is None else ""

@@ -87,18 +87,16 @@ def compile_document(document: dict[str, Json]) -> tuple[StateMachine, list[Diag
     return StateMachine(program.start_at, program.states, timeout, maps), found
 
 
-def parse_state(text: str) -> State:
-    """Compile the definition of a state that stands alone; that there is what it leads to is not
-    asked. Raises DefinitionError with every diagnostic."""
+def compile_state(document: dict[str, Json]) -> tuple[State | None, list[Diagnostic]]:
+    """A state that stands alone, and all that does not compile; that there is what it leads to is
+    not asked. Raises DefinitionError: it is nested too deeply."""
     location = f"/States/{ALONE}"
-    fields = Fields(read_definition(text), location, [], location)
+    fields = Fields(document, location, [], location)
     place = Place(JSONPATH)
     with not_too_deep():
         _assigned(place)(fields)
         state = _state(ALONE, fields, place)
-    if state is None or fields.diagnostics:
-        raise DefinitionError(fields.diagnostics)
-    return state
+    return state, list(dict.fromkeys(fields.diagnostics))
 
 
 def find_state(program: Program, name: str) -> State | None:

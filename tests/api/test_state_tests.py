@@ -169,6 +169,7 @@ WORK = {**TASK, "Resource": "arn:aws:states:us-east-1:123456789012:activity:work
     [
         refused("InvalidExecutionInput", "Invalid State Machine Execution Input", PASS, input="x"),
         refused("InvalidDefinition", "SCHEMA_VALIDATION_FAILED", {"Type": "Nope"}),
+        refused("InvalidDefinition", "not a valid resource ARN", {**TASK, "Resource": "f"}),
         refused("InvalidDefinition", "say which of its states in 'stateName'", INNER),
         refused("InvalidDefinition", "does not support Map or Parallel", MAP),
         refused("InvalidDefinition", "does not support Activity", WORK),

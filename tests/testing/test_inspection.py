@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from gateway.asl.definition import parse_state
 from gateway.asl.frame import Identity
+from gateway.asl.validation import accepted_state
 from gateway.testing.inspection import Inspection, Setting
 from gateway.testing.mocks import Returned, Thrown
 from gateway.testing.verbatim import Verbatim
@@ -23,7 +23,7 @@ def inspect(state, given=None, answer=None, failed=0, **setting):
     documents = Verbatim()
     identity = Identity("arn:e", "n", "arn:m", "", 0, json.dumps({} if given is None else given))
     wanted = Setting(identity=identity, seed=bytes(16), documents=documents, **setting)
-    inspection = Inspection(parse_state(json.dumps(state)), wanted)
+    inspection = Inspection(accepted_state(json.dumps(state)), wanted)
     inspection.begin()
     if inspection.wants_answer:
         assert answer is not None, "the state wants an answer"
@@ -162,7 +162,8 @@ def test_a_runtime_error_is_nobodys():
 
 def test_branches_are_not_run():
     """A Parallel's answer stands for all of them."""
-    state = {"Type": "Parallel", "Branches": [INNER, INNER], "ResultPath": "$.out", "End": True}
+    other = {"StartAt": "J", "States": {"J": {"Type": "Pass", "End": True}}}
+    state = {"Type": "Parallel", "Branches": [INNER, other], "ResultPath": "$.out", "End": True}
     answer = Returned([1, 2])
     assert shown(state, IN, answer) == {
         "afterResultSelector": [1, 2],
