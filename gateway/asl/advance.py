@@ -10,6 +10,7 @@ from typing import Final
 from gateway.asl import flow
 from gateway.asl import pattern_records as p
 from gateway.asl import records as r
+from gateway.asl import redrive_records as rr
 from gateway.asl import stimuli as s
 from gateway.asl.errors import StateError
 from gateway.asl.execution import Execution
@@ -144,23 +145,27 @@ def _obey(run: Run, stimulus: s.Stop | s.Expire | s.Redrive) -> None:
             run.emit(r.ExecutionAborted(0, error, cause))
         case s.Expire():
             _time_out(run)
-        case s.Redrive(redrives):
-            _redrive(run, redrives)
+        case s.Redrive():
+            _redrive(run, stimulus)
 
 
-def _redrive(run: Run, redrives: int) -> None:
+def _redrive(run: Run, asked: s.Redrive) -> None:
     seconds = run.machine.timeout_seconds
-    if seconds is None:
-        run.emit(r.ExecutionRedriven(0, redrives, None, None, 0))
-    else:
-        interval = seconds * 1000
-        record = r.ExecutionRedriven(0, redrives, run.number(), run.at + interval, interval)
-        run.emit(record)
+    timer: tuple[int | None, int | None, int] = (None, None, 0)
+    if seconds is not None:
+        timer = (run.number(), run.at + seconds * 1000, seconds * 1000)
+    run.emit(rr.ExecutionRedriven(0, asked.redrives, *timer))
+    if asked.token is not None:
+        run.emit(rr.RedriveNamed(0, asked.token))
     # Those that stand in a state do it again; what one of them comes to may end the others.
     for frame in list(run.execution.frames.values()):
         alive = run.execution.status == "RUNNING" and frame.id in run.execution.frames
-        if alive and frame.state is not None and frame.join is None and frame.wait is None:
+        if not alive or frame.state is None or frame.wait is not None:
+            continue
+        if frame.join is None:
             flow.attempt(run, frame, run.state(frame))
+        elif frame.map_run is not None:
+            distributed.redrive(run, frame.map_run)
 
 
 def _timer_fired(run: Run, number: int, kind: str) -> None:

@@ -16,6 +16,7 @@ from orjson import dumps
 from gateway.asl import map_run_records as m
 from gateway.asl import pattern_records as p
 from gateway.asl import records as r
+from gateway.asl import redrive_records as rr
 from gateway.asl.execution import Execution
 from gateway.asl.frame import Identity, map_run_arn
 from gateway.asl.records import INTERNAL, Record
@@ -115,7 +116,7 @@ def _started(_record: r.ExecutionStarted, execution: Execution) -> _Details:
     }
 
 
-def _redriven(record: r.ExecutionRedriven, _execution: Execution) -> _Details:
+def _redriven(record: rr.ExecutionRedriven, _execution: Execution) -> _Details:
     return "ExecutionRedriven", {"redriveCount": record.redrives}
 
 
@@ -216,6 +217,13 @@ def _map_run_started(record: m.MapRunStarted, execution: Execution) -> _Details:
     return "MapRunStarted", {"mapRunArn": arn}
 
 
+def _map_run_redriven(record: m.MapRunRedriven, execution: Execution) -> _Details:
+    run = execution.frames[record.frame].map_run
+    assert run is not None, "it has just been redriven"
+    arn = map_run_arn(execution.identity, run.label, run.id)
+    return "MapRunRedriven", {"mapRunArn": arn, "redriveCount": record.redrives}
+
+
 def _bare(type_: str) -> Callable[[Any, Execution], _Details]:
     return lambda _record, _execution: (type_, None)
 
@@ -230,7 +238,7 @@ def _ended(type_: str, **always: str) -> Callable[[Any, Execution], _Details]:
 
 _EVENTS: Final[dict[type[Record], Callable[[Any, Execution], _Details]]] = {
     r.ExecutionStarted: _started,
-    r.ExecutionRedriven: _redriven,
+    rr.ExecutionRedriven: _redriven,
     r.StateEntered: _entered,
     r.StateExited: _exited,
     r.EvaluationFailed: _evaluation_failed,
@@ -253,6 +261,7 @@ _EVENTS: Final[dict[type[Record], Callable[[Any, Execution], _Details]]] = {
     r.MapFailed: _bare("MapStateFailed"),
     m.DistributedMapStarted: _map_started,
     m.MapRunStarted: _map_run_started,
+    m.MapRunRedriven: _map_run_redriven,
     m.MapRunSucceeded: _bare("MapRunSucceeded"),
     m.MapRunFailed: _ended("MapRunFailed"),
     m.MapRunAborted: _bare("MapRunAborted"),

@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Final
 from gateway.asl import map_run_records as m
 from gateway.asl import pattern_records as p
 from gateway.asl import records as r
+from gateway.asl import redrive_records as rr
 from gateway.asl.frame import Frame, Join, MapRun, Task, Timer
-from gateway.asl.frames import Frames, Status
+from gateway.asl.frames import Frames, Status, effect_key
 from gateway.asl.records import INTERNAL, SAME, Record
 from gateway.asl.resources import ACTIVITY, CALLBACK, family, pattern
 from gateway.asl.tokens import token_hash
@@ -46,13 +47,17 @@ class Execution(Frames):
             self._number(record.number)
             self._put(Timer(record.number, "execution", record.due, record.interval))
 
-    def _execution_redriven(self, record: r.ExecutionRedriven, _at: int) -> None:
+    def _execution_redriven(self, record: rr.ExecutionRedriven, _at: int) -> None:
         self.previous_event_id = self.event_id - 1
         self.status, self.stop_at, self.error, self.cause = "RUNNING", None, None, None
+        self.redrive_token = None
         self._revive(self.frames[record.frame])
         if record.number is not None and record.due is not None:
             self._number(record.number)
             self._put(Timer(record.number, "execution", record.due, record.interval))
+
+    def _redrive_named(self, record: rr.RedriveNamed, _at: int) -> None:
+        self.redrive_token = record.token
 
     def _state_entered(self, record: r.StateEntered, at: int) -> None:
         frame = self.frames[record.frame]
@@ -73,6 +78,7 @@ class Execution(Frames):
         if frame.join is not None:
             self._remove_children(frame)
         frame.left, frame.state, frame.next = frame.state or "", None, record.next
+        frame.map_run = None
         if record.output is not SAME:
             frame.data = record.output
 
@@ -251,13 +257,31 @@ class Execution(Frames):
         self._park(frame, record.number)
         items = frame.data if record.items is SAME else record.items
         what = (record.label, record.id, items, record.limits, record.options)
-        self._put(MapRun(record.number, record.frame, *what, at))
+        frame.map_run = MapRun(record.number, record.frame, *what, at, record.number)
+        self._put(frame.map_run)
+
+    def _map_run_redriven(self, record: m.MapRunRedriven, _at: int) -> None:
+        frame = self.frames[record.frame]
+        assert frame.map_run is not None, "only a map run that has failed is redriven"
+        self._event(frame)
+        self._park(frame, record.wait)
+        frame.map_run = run = frame.map_run._replace(wait=record.wait, redrives=record.redrives)
+        # Its row stands since it began.
+        self.touched[effect_key(run)] = run
+        self._put(run)
+
+    def _map_run_failed(self, record: m.MapRunFailed, at: int) -> None:
+        self._task_ended(record, at)
+        if record.error == "States.DataLimitExceeded":
+            # AWS: what did not fit would not fit again; a redrive begins another run.
+            self.frames[record.frame].map_run = None
 
     def _map_run_succeeded(self, record: m.MapRunSucceeded, _at: int) -> None:
         # AWS: what comes after the state follows the start of the run.
         frame = self.frames[record.frame]
         self.previous_event_id = frame.last_event
         self._wake(frame)
+        frame.map_run = None
         if frame.join is not None:
             frame.join.started = 1
 
@@ -281,7 +305,8 @@ class Execution(Frames):
 
     CHANGES: ClassVar[dict[type[Record], Callable[[Execution, Any, int], None]]] = {
         r.ExecutionStarted: _execution_started,
-        r.ExecutionRedriven: _execution_redriven,
+        rr.ExecutionRedriven: _execution_redriven,
+        rr.RedriveNamed: _redrive_named,
         r.StateEntered: _state_entered,
         r.StateExited: _state_exited,
         r.VariablesAssigned: _variables_assigned,
@@ -313,8 +338,9 @@ class Execution(Frames):
         r.MapFailed: _join_failed,
         m.DistributedMapStarted: _distributed_map_started,
         m.MapRunStarted: _map_run_started,
+        m.MapRunRedriven: _map_run_redriven,
         m.MapRunSucceeded: _map_run_succeeded,
-        m.MapRunFailed: _task_ended,
+        m.MapRunFailed: _map_run_failed,
         m.MapRunAborted: _task_ended,
         m.DistributedMapSucceeded: _distributed_map_succeeded,
         r.ExecutionSucceeded: _execution_ended,

@@ -336,8 +336,9 @@ def _abort_below(run: Run, frame: Frame) -> None:
         if child.wait is None and (child.join is None or child.join.over):
             continue
         _abort_below(run, child)
-        if child.wait is not None and run.execution.map_run(child.wait):
-            run.emit(m.MapRunAborted(number, child.wait))
+        map_run = None if child.wait is None else run.execution.map_run(child.wait)
+        if map_run is not None:
+            run.emit(m.MapRunAborted(number, map_run.number))
         run.emit(r.StateAborted(number))
         if frame.type == "Map":
             run.emit(r.MapIterationAborted(number))

@@ -75,6 +75,9 @@ class MapRun(NamedTuple):
     options: dict[str, Json]
     """``reader``, ``batcher`` and ``writer``, evaluated, where the state has them."""
     started_at: int
+    wait: int
+    """What the parent waits for: ``number`` at first, another one after each redrive."""
+    redrives: int = 0
 
 
 class Join:
@@ -122,6 +125,7 @@ class Frame:
         "join",
         "last_event",
         "left",
+        "map_run",
         "next",
         "parent",
         "resource",
@@ -166,6 +170,9 @@ class Frame:
         self.wait: int | None = None
         """Number of the timer or task that it waits for."""
         self.join: Join | None = None
+        self.map_run: MapRun | None = None
+        """The map run of the Distributed Map that it is in, also when that has failed: a redrive
+        goes on with it."""
         self.retries: dict[int, int] = {}
         """How often each retrier of the current state has been used."""
         self.resource = ""
@@ -174,6 +181,12 @@ class Frame:
         """By which the current task may be answered, where the state knows it."""
         self.handed_out: int | None = None
         """Number of the task that a worker has had once: another hand-out leaves no event."""
+
+    @property
+    def distributed(self) -> bool:
+        """It is in a Distributed Map, which has no iterations of its own to join."""
+        join = self.join
+        return join is not None and self.type == "Map" and not join.concurrency
 
     def dump(self) -> dict[str, Json]:
         """Everything, for comparison."""

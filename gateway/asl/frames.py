@@ -29,7 +29,9 @@ def effect_key(effect: Effect) -> EffectKey:
     """Under what the effect is known."""
     if isinstance(effect, Timer):
         return effect.number, effect.kind
-    return effect.number, "task" if isinstance(effect, Task) else "map_run"
+    if isinstance(effect, MapRun):
+        return effect.wait, "map_run"
+    return effect.number, "task"
 
 
 class Frames:
@@ -59,8 +61,10 @@ class Frames:
         """What is outstanding."""
         self.ended_iteration: dict[str, Json] = {}
         """Name of the Map and index of the iteration that ended last, as its event shows them."""
-        self.touched: dict[EffectKey, bool] = {}
-        """Effects that changed since ``take_changes``: whether each stood before."""
+        self.redrive_token: str | None = None
+        """The clientToken with which it was redriven last."""
+        self.touched: dict[EffectKey, Effect | None] = {}
+        """Effects that changed since ``take_changes``: what stood before."""
 
     # ------------------------------------------------------------------ reading
     @property
@@ -79,19 +83,19 @@ class Frames:
         task = self.effects.get((number, "task"))
         return task if isinstance(task, Task) else None
 
-    def map_run(self, number: int) -> MapRun | None:
-        """The map run of that number that goes on."""
-        run = self.effects.get((number, "map_run"))
+    def map_run(self, wait: int) -> MapRun | None:
+        """The map run that is waited for under that number."""
+        run = self.effects.get((wait, "map_run"))
         return run if isinstance(run, MapRun) else None
 
-    def take_changes(self) -> Iterator[tuple[EffectKey, bool, Effect | None]]:
-        """The effects that changed since the last call: key, whether it stood before, and what it
-        is now (None: no longer wanted)."""
+    def take_changes(self) -> Iterator[tuple[Effect | None, Effect | None]]:
+        """The effects that changed since the last call: what stood before (None: nothing) and what
+        it is now (None: no longer wanted)."""
         touched, self.touched = self.touched, {}
-        for key, stood in touched.items():
+        for key, former in touched.items():
             effect = self.effects.get(key)
-            if effect is not None or stood:
-                yield key, stood, effect
+            if effect is not None or former is not None:
+                yield former, effect
 
     def dump(self) -> dict[str, Json]:
         """Everything that the fold must reproduce, for comparison."""
@@ -111,13 +115,14 @@ class Frames:
 
     def _put(self, effect: Effect) -> None:
         key = effect_key(effect)
-        self.touched.setdefault(key, key in self.effects)
+        self.touched.setdefault(key, self.effects.get(key))
         self.effects[key] = effect
 
     def _drop(self, number: int, *kinds: str) -> None:
         for kind in kinds:
-            if self.effects.pop((number, kind), None) is not None:
-                self.touched.setdefault((number, kind), True)
+            effect = self.effects.pop((number, kind), None)
+            if effect is not None:
+                self.touched.setdefault((number, kind), effect)
 
     def _park(self, frame: Frame, number: int) -> None:
         self._number(number)
@@ -173,11 +178,10 @@ class Frames:
 
     def _revive(self, frame: Frame) -> None:
         """The frame and those below it can go on. One that is in a state that joins nothing is to
-        do that again; ``advance`` sees to it."""
+        do that again, and one with a map run is to go on with that; ``advance`` sees to it."""
         frame.last_event, frame.wait, frame.retries = self.event_id, None, {}
-        join = frame.join
-        if join is not None and not (join.children or join.complete or join.has_room):
-            frame.join = None  # A distributed Map: its run is over, and another one begins.
+        if frame.distributed and frame.map_run is None:
+            frame.join = None
         if frame.join is not None:
             frame.join.over = False
             for number in sorted(frame.join.children):

@@ -28,6 +28,17 @@ class MapRunStarted(NamedTuple):
     options: Document
 
 
+class MapRunRedriven(NamedTuple):
+    """The run ``number`` goes on, with the children that had failed; from now on the parent waits
+    for it under the number ``wait``."""
+
+    frame: int
+    number: int
+    wait: int
+    redrives: int
+    """How often it has been redriven, this time included."""
+
+
 class MapRunSucceeded(NamedTuple):
     """All of its children have ended, and few enough have failed."""
 

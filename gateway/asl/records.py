@@ -18,10 +18,12 @@ from gateway.asl.map_run_records import (
     DistributedMapSucceeded,
     MapRunAborted,
     MapRunFailed,
+    MapRunRedriven,
     MapRunStarted,
     MapRunSucceeded,
 )
 from gateway.asl.pattern_records import TaskSubmitted, TaskTokenMade
+from gateway.asl.redrive_records import ExecutionRedriven, RedriveNamed
 
 
 class _Same(Enum):
@@ -38,18 +40,6 @@ class ExecutionStarted(NamedTuple):
     when."""
 
     frame: int
-    number: int | None
-    due: int | None
-    interval: int
-
-
-class ExecutionRedriven(NamedTuple):
-    """An execution that had ended without success goes on from where it failed; its machine timeout
-    begins anew."""
-
-    frame: int
-    redrives: int
-    """How often it has been redriven, this time included."""
     number: int | None
     due: int | None
     interval: int
@@ -300,6 +290,7 @@ class ExecutionTimedOut(NamedTuple):
 Record: TypeAlias = (
     ExecutionStarted
     | ExecutionRedriven
+    | RedriveNamed
     | StateEntered
     | StateExited
     | VariablesAssigned
@@ -335,6 +326,7 @@ Record: TypeAlias = (
     | ExecutionTimedOut
     | DistributedMapStarted
     | MapRunStarted
+    | MapRunRedriven
     | MapRunSucceeded
     | MapRunFailed
     | MapRunAborted
@@ -343,6 +335,7 @@ Record: TypeAlias = (
 
 INTERNAL: Final[frozenset[type[Record]]] = frozenset(
     {
+        RedriveNamed,
         VariablesAssigned,
         WaitStarted,
         RetryScheduled,
@@ -397,5 +390,7 @@ CODES: Final[dict[type[Record], int]] = {
     MapRunAborted: 64,
     DistributedMapSucceeded: 65,
     ExecutionRedriven: 80,
+    MapRunRedriven: 81,
+    RedriveNamed: 82,
     TaskAnswered: 90,
 }

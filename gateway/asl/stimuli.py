@@ -93,6 +93,8 @@ class Redrive(NamedTuple):
 
     redrives: int
     """How often it will have been redriven then."""
+    token: str | None = None
+    """The caller's clientToken."""
 
 
 class Expire(NamedTuple):

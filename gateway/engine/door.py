@@ -128,20 +128,33 @@ class Door:
             self._log.exception(said, execution=execution, stimulus=stimulus)
             return False
 
-    async def redrive(self, number: int, check: Callable[[ExecutionRow], None]) -> ExecutionRow:
+    async def redrive(
+        self,
+        number: int,
+        check: Callable[[ExecutionRow], None],
+        token: str | None,
+        also: Sequence[Change] = (),
+    ) -> ExecutionRow:
         """Let an execution that has ended go on; its row, durable. ``check`` sees the row as it is
-        then, and raises where it may not. Raises ApiError ExecutionNotRedrivable, StoreFull."""
+        then, and raises where it may not; ``also`` stands in the same unit. Raises ApiError
+        ExecutionNotRedrivable, StoreFull."""
         entry = self._entries.setdefault(number, _Entry())
         entry.users += 1
         try:
             async with entry.lock:
-                return await self._redrive(number, check)
+                return await self._redrive(number, check, token, also)
         finally:
             entry.users -= 1
             if not entry.users:
                 self._entries.pop(number, None)
 
-    async def _redrive(self, number: int, check: Callable[[ExecutionRow], None]) -> ExecutionRow:
+    async def _redrive(
+        self,
+        number: int,
+        check: Callable[[ExecutionRow], None],
+        token: str | None,
+        also: Sequence[Change],
+    ) -> ExecutionRow:
         row = await self._store.execution_by_id(number)
         if row is None:
             raise ApiError("ExecutionDoesNotExist", "Execution Does Not Exist")
@@ -157,8 +170,8 @@ class Door:
         again = {"status": "RUNNING", "redrives": row.redrives + 1, "redriven_at": at}
         row = ExecutionRow(**{**row._asdict(), **nothing, **again})
         hot = await self._hot_of(row, folded, size)
-        changes: list[Change] = [RedriveExecution(number, at), *self._announce(row)]
-        self.step(hot, stimuli.Redrive(row.redrives), changes)
+        changes = [*also, RedriveExecution(number, at), *self._announce(row)]
+        self.step(hot, stimuli.Redrive(row.redrives, token), changes)
         await self.commit([hot], changes)
         self.admit(hot)
         return row

@@ -85,8 +85,10 @@ class Engine:
         self._door = Door(store, catalog, now, committed=self._committed, announce=self._end)
         self.histories = Histories(store, self._door.born)
         self._starts = Starts(store, catalog, self._door, now, announce=self._announce)
-        self.map_runs = MapRuns(store, self._door, self._starts, S3(catalog.arns.region))
         self._redrives = Redrives(self._door, now)
+        self.map_runs = MapRuns(
+            store, self._door, self._starts, self._redrives, S3(catalog.arns.region)
+        )
         self._timers = Timers(store, now, self._fire)
         self.express = Express(store, catalog, now, announce=self._announce, committed=self._told)
         self._dispatcher = Dispatcher(self._task, runners, self._handle_for_pump, metrics)
@@ -186,12 +188,14 @@ class Engine:
         Raises ApiError ExecutionDoesNotExist, ExecutionNotRedrivable.
         """
         row = await self.execution(arn)
-        running, again = await self._redrives.redrive(row, token)
-        if again:
+        if not await self._redrives.known(row, token):
+            self._redrives.check_alone(row)
+            await self.map_runs.closed(row.id)
+            row = await self._redrives.redrive(row, token)
             for hear in self.on_redrive:
-                hear(running)
-        assert running.redriven_at is not None, "it has just been redriven"
-        return running.redriven_at
+                hear(row)
+        assert row.redriven_at is not None, "it has been redriven"
+        return row.redriven_at
 
     async def stop_execution(self, arn: str, error: str | None, cause: str | None) -> int:
         """StopExecution: when it was stopped; for one that had ended, when it ended.

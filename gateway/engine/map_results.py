@@ -158,7 +158,7 @@ def _described(result: ItemResult) -> dict[str, Json]:
         "Name": result.name,
         "Output": result.output,
         "OutputDetails": None if result.output is None else included,
-        "RedriveCount": 0,
+        "RedriveCount": result.redrives,
         "RedriveStatus": "REDRIVABLE" if redrivable else "NOT_REDRIVABLE",
         "RedriveStatusReason": None
         if redrivable

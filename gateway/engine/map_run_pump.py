@@ -8,10 +8,10 @@ run has ended before its children, they are stopped.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from itertools import islice
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID, uuid5
 
 import structlog
@@ -19,12 +19,23 @@ import trio
 
 from gateway.asl import stimuli
 from gateway.asl.errors import StateError
+from gateway.asl.execution import Execution
+from gateway.asl.frame import MapRun
 from gateway.asl.map_items import EXCEEDED, Child, MapItems, too_many_failed
 from gateway.asl.stimuli import Stimulus
 from gateway.engine.door import Door
 from gateway.engine.map_results import MapResults
 from gateway.engine.starts import Starts
-from gateway.store.map_runs import CloseMapRun, CountMapRun, LimitMapRun, MapRunRow
+from gateway.errors import ApiError
+from gateway.store.map_runs import (
+    CloseMapRun,
+    CountMapRun,
+    EndMapItem,
+    HoldMapRun,
+    LimitMapRun,
+    MapItem,
+    MapRunRow,
+)
 from gateway.store.protocol import Store, StoreClosed, StoreConflict, StoreFull
 from gateway.tasks.s3 import S3, S3Failed
 
@@ -41,11 +52,31 @@ _TOO_LARGE: Final = (
 )
 
 
+PENDING_REDRIVE: Final = "PENDING_REDRIVE"
+"""Status of a child that has failed and is to run again."""
+RedriveChild: TypeAlias = Callable[[int, HoldMapRun], Awaitable[None]]
+
+
 class MapRunPump:
     """Drives one map run, from wherever its rows say it is."""
 
-    def __init__(self, row: MapRunRow, store: Store, door: Door, starts: Starts, s3: S3) -> None:
+    def __init__(
+        self,
+        row: MapRunRow,
+        store: Store,
+        door: Door,
+        starts: Starts,
+        redrive: RedriveChild,
+        s3: S3,
+    ) -> None:
         self._row = row
+        self._wait = row.number
+        """What the parent waits for."""
+        self._redrive = redrive
+        self._again: list[MapItem] = []
+        """Children that failed before the run was redriven, and are to run again."""
+        self.closed = trio.Event()
+        """Set when there is nothing more to be done."""
         self._s3 = s3
         self._blocks = False
         """Whether the items come from S3."""
@@ -63,14 +94,15 @@ class MapRunPump:
         """Those that are still to be started; None: there are no more."""
         self._state = ""
         """Name of the parent's state."""
-        self._over = row.status != "RUNNING"
+        self.over = row.status != "RUNNING"
+        """The run has its final status, or is about to have it."""
         self._changed = trio.Event()
         self._log = structlog.get_logger("map_runs")
 
     # ----------------------------------------------------------------- what it is told
     def end(self) -> None:
         """The run has its final status."""
-        self._over = True
+        self.over = True
         self._changed.set()
 
     def child_ended(self, item: int, status: str) -> None:
@@ -100,7 +132,7 @@ class MapRunPump:
                 # The run has ended meanwhile, or a child of this item is there already.
                 self._ended_early = {}
                 self._running.clear()
-                if not self._over:
+                if not self.over:
                     # The end of a run is told at once; whatever else it is must not spin.
                     with trio.move_on_after(CONFLICT_RETRY_SECONDS):
                         await self._changed.wait()
@@ -109,21 +141,23 @@ class MapRunPump:
             except Exception as error:
                 self._log.exception("a bug: the map run fails", map_run=self._row.arn)
                 cause = f"Internal error: {type(error).__name__}: {error}"
-                await self._tell(stimuli.Fail(self._row.number, "States.Runtime", cause))
+                await self._tell(stimuli.Fail(self._wait, "States.Runtime", cause))
                 await trio.sleep(FULL_RETRY_SECONDS)
             else:
                 return
 
     async def _run(self) -> None:
-        if not self._over and self._ended_early is not None:
+        if not self.over and self._ended_early is not None:
             await self._take_up()
-        while not self._over:
+        while not self.over:
             self._changed = trio.Event()
             if self._exceeded():
                 await self._give_up()
+            elif self._again and self._room() > 0:
+                await self._redrive_some()
             elif self._children is not None and self._room() > 0:
                 await self._launch(self._children)
-            elif self._children is None and not self._running:
+            elif self._children is None and not self._running and not self._again:
                 await self._finish()
             else:
                 await self._changed.wait()
@@ -135,16 +169,18 @@ class MapRunPump:
         parent = await self._store.execution_by_id(self._row.execution)
         assert parent is not None, "a parent is kept as long as its map runs"
         execution = await self._door.fold(parent)
-        map_run = execution.map_run(number)
+        map_run = _of_number(execution, number)
         if map_run is None:
-            self._over = True
+            self.over = True
             return
+        self._wait = map_run.wait
         machine = await self._door.machine(parent)
         self._state = execution.frames[map_run.frame].state or ""
         self._ended_early = {}
         children = await self._store.map_items(parent.id, number)
         self._running = {each.item: each.items for each in children if each.status == "RUNNING"}
         self._failed = sum(each.items for each in children if each.status in _FAILURES)
+        self._again = [each for each in children if each.status == PENDING_REDRIVE]
         begun = sum(each.items for each in children)
         reader = map_run.options.get("reader")
         self._blocks = reader is not None
@@ -189,6 +225,36 @@ class MapRunPump:
         if self._children is None and self._row.total is None:
             await self._count()
 
+    async def _redrive_some(self) -> None:
+        """Let children run again that had failed."""
+        wanted = min(self._room(), CHILDREN_AT_ONCE)
+        some, self._again = self._again[:wanted], self._again[wanted:]
+        failures: list[Exception] = []
+        async with trio.open_nursery() as nursery:
+            for child in some:
+                nursery.start_soon(self._redrive_one, child, failures)
+        if failures:
+            raise failures[0]
+
+    async def _redrive_one(self, child: MapItem, failures: list[Exception]) -> None:
+        run = (self._row.execution, self._row.number)
+        self._running[child.item] = child.items
+        try:
+            await self._redrive(child.child, HoldMapRun(*run))
+        except ApiError:
+            # Too old, too long or too often redriven: it stays as it is.
+            await self._store.commit([await self._as_it_was(child)])
+            self.child_ended(child.item, "FAILED")
+        except (StoreFull, StoreConflict) as failure:
+            del self._running[child.item]
+            self._again.append(child)
+            failures.append(failure)
+
+    async def _as_it_was(self, child: MapItem) -> EndMapItem:
+        row = await self._store.execution_by_id(child.child)
+        assert row is not None, "children are kept as long as their map run"
+        return EndMapItem(self._row.execution, self._row.number, child.item, row.status)
+
     async def _count(self) -> None:
         """The reader has come to its end: now it is known how many items there are."""
         run = (self._row.execution, self._row.number)
@@ -210,7 +276,7 @@ class MapRunPump:
         if output is None:
             await self._fail("States.DataLimitExceeded", _TOO_LARGE.format(self._state))
         else:
-            await self._tell(stimuli.Succeed(self._row.number, output))
+            await self._tell(stimuli.Succeed(self._wait, output))
 
     async def _give_up(self) -> None:
         """Too many have failed; a ResultWriter writes what there is."""
@@ -220,11 +286,11 @@ class MapRunPump:
         await self._fail(*EXCEEDED)
 
     async def _fail(self, error: str | None, cause: str | None) -> None:
-        await self._tell(stimuli.Fail(self._row.number, error, cause))
+        await self._tell(stimuli.Fail(self._wait, error, cause))
 
     async def _tell(self, stimulus: Stimulus) -> None:
         await self._door.handle(self._row.execution, stimulus)
-        self._over = True
+        self.over = True
 
     async def _close(self) -> None:
         """Stop what still runs."""
@@ -233,8 +299,16 @@ class MapRunPump:
             async with trio.open_nursery() as nursery:
                 for child in running[:CHILDREN_AT_ONCE]:
                     nursery.start_soon(self._stop, child.child)
-        await self._store.commit([CloseMapRun(*run)])
+        waiting = await self._store.map_items(*run, PENDING_REDRIVE)
+        as_they_were = [await self._as_it_was(child) for child in waiting]
+        await self._store.commit([*as_they_were, CloseMapRun(*run)])
 
     async def _stop(self, child: int) -> None:
         with suppress(StoreFull):
             await self._door.handle_for_pump(child, stimuli.Stop(None, None))
+
+
+def _of_number(execution: Execution, number: int) -> MapRun | None:
+    """The execution's map run of this number, if it goes on."""
+    runs = (each for each in execution.effects.values() if isinstance(each, MapRun))
+    return next((run for run in runs if run.number == number), None)

@@ -12,13 +12,16 @@ import trio
 
 from gateway.engine.door import Door
 from gateway.engine.map_run_pump import MapRunPump
+from gateway.engine.redrive import Redrives
 from gateway.engine.starts import Starts
 from gateway.store.map_runs import (
     EndMapItem,
     EndMapRun,
+    HoldMapRun,
     LimitMapRun,
     MapRunCounts,
     MapRunRow,
+    RedriveMapRun,
 )
 from gateway.store.protocol import Change, ExecutionRow, Insert, Store
 from gateway.tasks.s3 import S3
@@ -43,10 +46,13 @@ def end_of_child(row: ExecutionRow) -> EndMapItem:
 class MapRuns:
     """By parent and number, as long as there is something to be done."""
 
-    def __init__(self, store: Store, door: Door, starts: Starts, s3: S3) -> None:
+    def __init__(
+        self, store: Store, door: Door, starts: Starts, redrives: Redrives, s3: S3
+    ) -> None:
         self._store = store
         self._door = door
         self._starts = starts
+        self._redrives = redrives
         self._s3 = s3
         self._pumps: dict[Key, MapRunPump] = {}
         self._nursery: trio.Nursery | None = None
@@ -66,14 +72,32 @@ class MapRuns:
         key = (row.execution, row.number)
         # Without a nursery nothing runs yet: the row is found when it does.
         if self._nursery is not None and key not in self._pumps:
-            self._pumps[key] = MapRunPump(row, self._store, self._door, self._starts, self._s3)
+            self._pumps[key] = MapRunPump(
+                row, self._store, self._door, self._starts, self._redrive_child, self._s3
+            )
             self._nursery.start_soon(self._pump, key)
 
     async def _pump(self, key: Key) -> None:
         try:
             await self._pumps[key].run()
         finally:
-            del self._pumps[key]
+            self._pumps.pop(key).closed.set()
+
+    async def _open_again(self, key: Key) -> None:
+        [row] = [row for row in await self._store.map_runs(key[0]) if row.number == key[1]]
+        self._open(row)
+
+    async def closed(self, execution: int) -> None:
+        """Return when no map run that the execution had left stops children any more."""
+        for key, pump in list(self._pumps.items()):
+            if key[0] == execution and pump.over:
+                await pump.closed.wait()
+
+    async def _redrive_child(self, child: int, hold: HoldMapRun) -> None:
+        """Let a child run again. Raises StoreConflict where its map run is no longer RUNNING,
+        ApiError ExecutionNotRedrivable and StoreFull."""
+        await self.closed(child)
+        await self._redrives.redrive_child(child, [hold])
 
     # -------------------------------------------------------------------- what happened
     def committed(self, unit: Sequence[Change]) -> None:
@@ -82,6 +106,9 @@ class MapRuns:
             match change:
                 case Insert(MapRunRow() as row):
                     self._open(row)
+                case RedriveMapRun(execution, number):
+                    if self._nursery is not None:
+                        self._nursery.start_soon(self._open_again, (execution, number))
                 case EndMapRun(execution, number):
                     if pump := self._pumps.get((execution, number)):
                         pump.end()

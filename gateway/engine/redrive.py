@@ -3,33 +3,33 @@ same request counts."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from gateway.engine.door import Door
 from gateway.errors import ApiError
-from gateway.store.protocol import ExecutionRow
+from gateway.store.protocol import Change, ExecutionRow
 
+DELETING: Final = "State machine is in DELETING status"
 REDRIVES_MAX: Final = 1000
 PERIOD_MS: Final = 14 * 86_400_000
 """So long after its end an execution may be redriven."""
 TOKEN_MS: Final = 15 * 60_000
 """So long a clientToken stands for the redrive that it asked for."""
-_TOKENS: Final = 1000
-"""The last so many are known."""
+LIFE_MS: Final = 365 * 86_400_000
+"""So long after its start an execution may be open."""
 
 
 def redrive_refusal(row: ExecutionRow, now: int) -> str | None:
-    """Why the execution cannot be redriven; None where it can."""
-    if row.item is not None:
-        return "Execution belongs to a map run and cannot be redriven by itself"
+    """Why the execution, or the child by its map run, cannot be redriven; None where it can."""
     if row.status in {"RUNNING", "SUCCEEDED"} or row.stop_at is None:
         return f"Execution is {row.status} and cannot be redriven"
     if row.redrives >= REDRIVES_MAX:
         return "Execution redrive limit exceeded"
     if now - row.stop_at > PERIOD_MS:
         return "Execution redrivable period exceeded"
+    if now - row.start_at > LIFE_MS:
+        return "Execution has exceeded the max execution time"
     return None
 
 
@@ -39,23 +39,33 @@ class Redrives:
     def __init__(self, door: Door, now: Callable[[], int]) -> None:
         self._door = door
         self._now = now
-        self._answered: OrderedDict[tuple[str, str], int] = OrderedDict()
 
-    async def redrive(self, row: ExecutionRow, token: str | None) -> tuple[ExecutionRow, bool]:
-        """The execution as it runs again, and whether this call made it; a token that has been seen
-        makes nothing. Raises ApiError ExecutionNotRedrivable."""
-        if token is not None:
-            at = self._answered.get((row.arn, token), 0)
-            if at and at == row.redriven_at and self._now() - at < TOKEN_MS:
-                return row, False
-        running = await self._door.redrive(row.id, self._check)
-        if token is not None and running.redriven_at is not None:
-            self._answered[row.arn, token] = running.redriven_at
-            if len(self._answered) > _TOKENS:
-                self._answered.popitem(last=False)
-        return running, True
+    async def known(self, row: ExecutionRow, token: str | None) -> bool:
+        """Whether the execution runs, or ran, by a redrive that this token asked for: the history
+        says so, for a while."""
+        if token is None or row.redriven_at is None or self._now() - row.redriven_at >= TOKEN_MS:
+            return False
+        return (await self._door.fold(row)).redrive_token == token
+
+    async def redrive(self, row: ExecutionRow, token: str | None) -> ExecutionRow:
+        """The execution as it runs again. Raises ApiError ExecutionNotRedrivable."""
+        return await self._door.redrive(row.id, self.check_alone, token)
+
+    async def redrive_child(self, number: int, also: Sequence[Change]) -> None:
+        """For its map run; ``also`` stands in the same unit. Raises ApiError as ``redrive``."""
+        await self._door.redrive(number, self._check, None, also)
+
+    def check_alone(self, row: ExecutionRow) -> None:
+        """Raises ApiError ExecutionNotRedrivable for one that RedriveExecution must not touch."""
+        if row.item is not None:
+            raise _not_redrivable("Execution belongs to a map run and cannot be redriven by itself")
+        self._check(row)
 
     def _check(self, row: ExecutionRow) -> None:
         refusal = redrive_refusal(row, self._now())
         if refusal is not None:
-            raise ApiError("ExecutionNotRedrivable", f"Execution Not Redrivable: '{refusal}'")
+            raise _not_redrivable(refusal)
+
+
+def _not_redrivable(reason: str) -> ApiError:
+    return ApiError("ExecutionNotRedrivable", f"Execution Not Redrivable: '{reason}'")

@@ -10,10 +10,10 @@ import orjson
 from gateway.asl.advance import Step
 from gateway.asl.codec import FORMAT, encode
 from gateway.asl.execution import Execution
-from gateway.asl.frame import MapRun, Timer, map_run_arn
+from gateway.asl.frame import MapRun, Task, Timer, map_run_arn
 from gateway.asl.frames import Effect
-from gateway.asl.map_run_records import MapRunFailed, MapRunSucceeded
-from gateway.store.map_runs import EndMapRun, MapRunRow
+from gateway.asl.map_run_records import MapRunFailed, MapRunRedriven, MapRunSucceeded
+from gateway.store.map_runs import EndMapRun, MapRunRow, RedriveMapItems, RedriveMapRun
 from gateway.store.protocol import (
     Change,
     DeleteTask,
@@ -47,9 +47,15 @@ def history_changes(
     row = HistoryRow(execution_id, first, count, at, FORMAT, encoded.records)
     changes: list[Change] = [Insert(row)]
     for record in step.records:
-        if isinstance(record, MapRunSucceeded | MapRunFailed):
-            status = _MAP_RUN_ENDS[type(record)]
-            changes.append(EndMapRun(execution_id, record.number, status, at))
+        match record:
+            case MapRunSucceeded(number=number) | MapRunFailed(number=number):
+                status = _MAP_RUN_ENDS[type(record)]
+                changes.append(EndMapRun(execution_id, number, status, at))
+            case MapRunRedriven(number=number):
+                changes.append(RedriveMapRun(execution_id, number, at))
+                changes.append(RedriveMapItems(execution_id, number))
+            case _:
+                pass
     written = len(encoded.records)
     for number, body in encoded.documents:
         changes.append(Insert(DocumentRow(execution_id, number, body)))
@@ -60,20 +66,26 @@ def history_changes(
 def effect_changes(execution_id: int, execution: Execution, at: int) -> list[Change]:
     """The rows of the effects that changed since this was last asked."""
     changes: list[Change] = []
-    for (number, kind), stood, effect in execution.take_changes():
+    for former, effect in execution.take_changes():
         if effect is not None:
             row = effect_row(execution_id, execution, effect)
-            if isinstance(row, MapRunRow) or not stood:
+            if former is None:
                 changes.append(Insert(row))
-            else:
+            elif not isinstance(row, MapRunRow):
                 changes.append(Upsert(row))
-        elif kind == "task":
-            changes.append(DeleteTask(execution_id, number))
-        elif kind == "map_run":
-            changes.append(EndMapRun(execution_id, number, "ABORTED", at))
-        else:
-            changes.append(DeleteTimer(execution_id, number, kind))
+        elif former is not None:
+            changes.append(_given_up(execution_id, former, at))
     return changes
+
+
+def _given_up(execution_id: int, effect: Effect, at: int) -> Change:
+    match effect:
+        case Task(number=number):
+            return DeleteTask(execution_id, number)
+        case MapRun(number=number):
+            return EndMapRun(execution_id, number, "ABORTED", at)
+        case Timer(number=number, kind=kind):
+            return DeleteTimer(execution_id, number, kind)
 
 
 def effect_row(

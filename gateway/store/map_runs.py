@@ -29,6 +29,8 @@ class MapRunRow(NamedTuple):
     stop_at: int | None = None
     open: bool = True
     """Whether there is something to be done yet: children to start, or to stop."""
+    redrives: int = 0
+    redriven_at: int | None = None
 
 
 class MapItemRow(NamedTuple):
@@ -41,6 +43,7 @@ class MapItemRow(NamedTuple):
     items: int
     """How many items it has."""
     status: str
+    """That of its execution, or PENDING_REDRIVE for one that has failed and is to run again."""
     child: int
     """Id of its execution; 0 for an Express one."""
     output: str | None = None
@@ -67,7 +70,22 @@ class EndMapRun(NamedTuple):
 
 
 class CloseMapRun(NamedTuple):
-    """All children have ended: there is nothing to be done any more."""
+    """All children of a map run that is over have ended: there is nothing to be done any more."""
+
+    execution: int
+    number: int
+
+
+class RedriveMapRun(NamedTuple):
+    """A map run that was over goes on."""
+
+    execution: int
+    number: int
+    at: int
+
+
+class RedriveMapItems(NamedTuple):
+    """The children that have ended without success are to run again: PENDING_REDRIVE."""
 
     execution: int
     number: int
@@ -92,7 +110,7 @@ class LimitMapRun(NamedTuple):
 
 
 class EndMapItem(NamedTuple):
-    """A standard child has ended."""
+    """A standard child has ended, or runs again."""
 
     execution: int
     number: int
@@ -101,7 +119,14 @@ class EndMapItem(NamedTuple):
 
 
 MapRunChange: TypeAlias = (
-    HoldMapRun | EndMapRun | CloseMapRun | CountMapRun | LimitMapRun | EndMapItem
+    HoldMapRun
+    | EndMapRun
+    | CloseMapRun
+    | RedriveMapRun
+    | RedriveMapItems
+    | CountMapRun
+    | LimitMapRun
+    | EndMapItem
 )
 
 
@@ -136,6 +161,7 @@ class ItemResult(NamedTuple):
     machine_arn: str | None
     start_at: int | None
     stop_at: int | None
+    redrives: int = 0
 
 
 class MapRunStore(Protocol):

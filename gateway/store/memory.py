@@ -103,7 +103,9 @@ class MemoryStore(MemoryMapRuns):
             (
                 row
                 for row in self._tables.executions.values()
-                if _wanted(row, which) and (before is None or (row.start_at, row.id) < before)
+                if _wanted(row, which)
+                and which.status in {None, self._status(row, which)}
+                and (before is None or (row.start_at, row.id) < before)
             ),
             key=lambda row: (row.start_at, row.id),
             reverse=True,
@@ -111,6 +113,13 @@ class MemoryStore(MemoryMapRuns):
         shown = [row._replace(input="", output=None) for row in rows[: page.limit]]
         more = len(rows) > len(shown) > 0
         return Listing(shown, make_key(shown[-1].start_at, shown[-1].id) if more else None)
+
+    def _status(self, row: ExecutionRow, which: ExecutionFilter) -> str:
+        """Of a map run's child that is to run again, the row still says how it had failed."""
+        items = {} if which.map_run is None else self._tables.map_items.get(which.map_run, {})
+        item = None if row.item is None else items.get(row.item)
+        pending = item is not None and item.status == "PENDING_REDRIVE"
+        return "PENDING_REDRIVE" if pending else row.status
 
     async def history(
         self, execution: int, first: int = 0, limit: int | None = None
@@ -314,7 +323,6 @@ def _wanted(row: ExecutionRow, which: ExecutionFilter) -> bool:
     return (
         which.machine_arn in {None, row.machine_arn}
         and which.map_run in {None, (row.parent, row.parent_number)}
-        and which.status in {None, row.status}
         and row.name.startswith(which.name_prefix or "")
         and (which.started_before is None or row.start_at < which.started_before)
         and which.version in {None, row.version}

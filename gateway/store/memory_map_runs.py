@@ -71,4 +71,4 @@ class MemoryMapRuns:
             return ItemResult(row.item, row.status, *documents, None, None, None, None, None)
         where = (child.arn, child.name, child.machine_arn)
         times = (child.start_at, child.stop_at)
-        return ItemResult(row.item, row.status, *documents, *where, *times)
+        return ItemResult(row.item, row.status, *documents, *where, *times, child.redrives)

@@ -18,6 +18,8 @@ from gateway.store.map_runs import (
     LimitMapRun,
     MapItemRow,
     MapRunRow,
+    RedriveMapItems,
+    RedriveMapRun,
 )
 from gateway.store.protocol import (
     ActivityRow,
@@ -114,17 +116,35 @@ class Tables:
                 self._move(row, force)
             case MoveTimer(row=row):
                 self._postpone(row)
-            case HoldMapRun() | EndMapRun() | CloseMapRun() | CountMapRun() | LimitMapRun():
+            case (
+                HoldMapRun()
+                | EndMapRun()
+                | CloseMapRun()
+                | RedriveMapRun()
+                | CountMapRun()
+                | LimitMapRun()
+            ):
                 self._change_map_run(change)
-            case EndMapItem(execution, number, item, status):
-                rows = self.map_items.get((execution, number), {})
-                if item in rows:
-                    self._put(rows, item, rows[item]._replace(status=status))
+            case EndMapItem() | RedriveMapItems():
+                self._change_map_items(change)
             case _:
                 self._delete(*_PLACES[type(change)](self, change))
 
+    def _change_map_items(self, change: EndMapItem | RedriveMapItems) -> None:
+        rows = self.map_items.get((change.execution, change.number), {})
+        match change:
+            case EndMapItem(item=item, status=status):
+                news = {item: status} if item in rows else {}
+            case RedriveMapItems():
+                failures = {"FAILED", "TIMED_OUT", "ABORTED"}
+                failed = [item for item, row in rows.items() if row.status in failures]
+                news = dict.fromkeys(failed, "PENDING_REDRIVE")
+        for item, status in news.items():
+            self._put(rows, item, rows[item]._replace(status=status))
+
     def _change_map_run(
-        self, change: HoldMapRun | EndMapRun | CloseMapRun | CountMapRun | LimitMapRun
+        self,
+        change: HoldMapRun | EndMapRun | CloseMapRun | RedriveMapRun | CountMapRun | LimitMapRun,
     ) -> None:
         key = (change.execution, change.number)
         row = self.map_runs.get(key)
@@ -136,8 +156,15 @@ class Tables:
                 return
             case EndMapRun() if not running:
                 return
+            case CloseMapRun() if running:
+                return
             case CloseMapRun():
                 news: dict[str, Any] = {"open": False}
+            case RedriveMapRun(at=at):
+                if row is None or running:
+                    raise StoreConflict(f"map run {key} is not over")
+                again = {"redrives": row.redrives + 1, "redriven_at": at}
+                news = {"status": "RUNNING", "stop_at": None, "open": True, **again}
             case _:
                 news = change._asdict()
         if row is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from gateway.store.map_runs import MapItemRow, MapRunChange, MapRunRow, MapRunStore
 from gateway.store.rows import (
@@ -255,7 +255,8 @@ class ExecutionFilter:
     """What ``executions`` may be narrowed to; None means all."""
 
     machine_arn: str | None = None
-    status: Status | None = None
+    status: Status | Literal["PENDING_REDRIVE"] | None = None
+    """PENDING_REDRIVE: children of a map run that have failed and are to run again."""
     name_prefix: str | None = None
     started_before: int | None = None
     version: int | None = None

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.api.conftest import ROLE
+from tests.engine.rig import TASK
 from tests.engine.test_map_runs import distributed
 
 WAIT = {"Type": "Wait", "Seconds": 60, "End": True}
@@ -71,3 +72,57 @@ async def test_a_map_run_that_is_not_there(api):
         await api.call("describe_map_run", mapRunArn=missing)
     with pytest.raises(ClientError, match="InvalidArn"):
         await api.call("describe_map_run", mapRunArn=missing.replace("mapRun", "execution"))
+
+
+async def failed(api):
+    """The ARNs of an execution whose map run has failed with both of its children, and of that map
+    run; a redrive runs one child at a time."""
+    work = await api.call("create_activity", name="work")
+    limits = {"MaxConcurrency": 1, "ToleratedFailureCount": 1}
+    definition = distributed({**TASK, "Resource": work["activityArn"]}, **limits)
+    machine = await api.machine("m", definition)
+    started = await api.call("start_execution", stateMachineArn=machine, input="[1,2]")
+    for _ in range(2):
+        task = await api.call("get_activity_task", activityArn=work["activityArn"])
+        await api.call("send_task_failure", taskToken=task["taskToken"])
+    await api.until_ended(started["executionArn"])
+    run = await map_run(api, started["executionArn"])
+    return started["executionArn"], run["mapRunArn"]
+
+
+async def statuses(api, run, **narrowed):
+    """The statuses of its children, newest first, with what they say of a redrive."""
+    listed = await api.call("list_executions", mapRunArn=run, **narrowed)
+    found = []
+    for each in listed["executions"]:
+        arn = each["executionArn"]
+        described = await api.call("describe_execution", executionArn=arn)
+        assert described["status"] == each["status"]
+        found.append((each["status"], described["redriveStatus"], each["redriveCount"]))
+    return found
+
+
+async def test_a_map_run_is_redriven_with_its_parent(api):
+    """One child runs again while the other one waits; counts, filters and descriptions say so."""
+    execution, run = await failed(api)
+    assert await statuses(api, run) == [("FAILED", "REDRIVABLE_BY_MAP_RUN", 0)] * 2
+    redriven = await api.call("redrive_execution", executionArn=execution)
+    activity = "arn:aws:states:us-east-1:123456789012:activity:work"
+    task = await api.call("get_activity_task", activityArn=activity)
+    shown = await api.call("describe_map_run", mapRunArn=run)
+    assert (shown["redriveCount"], shown["redriveDate"]) == (1, redriven["redriveDate"])
+    counts = shown["executionCounts"]
+    assert (counts["running"], counts["pendingRedrive"], counts["total"]) == (1, 1, 2)
+    waiting = ("PENDING_REDRIVE", "REDRIVABLE_BY_MAP_RUN", 0)
+    assert await statuses(api, run, statusFilter="PENDING_REDRIVE") == [waiting]
+    assert await statuses(api, run, redriveFilter="NOT_REDRIVEN") == [waiting]
+    runs = ("RUNNING", "NOT_REDRIVABLE", 1)
+    assert await statuses(api, run, redriveFilter="REDRIVEN") == [runs]
+    assert await statuses(api, run, statusFilter="FAILED") == []
+    await api.call("send_task_success", taskToken=task["taskToken"], output="1")
+    task = await api.call("get_activity_task", activityArn=activity)
+    await api.call("send_task_success", taskToken=task["taskToken"], output="1")
+    assert (await api.until_ended(execution))["status"] == "SUCCEEDED"
+    child = (await api.call("list_executions", mapRunArn=run))["executions"][0]["executionArn"]
+    with pytest.raises(ClientError, match="ExecutionNotRedrivable"):
+        await api.call("redrive_execution", executionArn=child)

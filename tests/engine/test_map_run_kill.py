@@ -45,15 +45,13 @@ async def main():
         metrics = Metrics()
         outbox = Outbox(store, lambda _name: None, clock, metrics)
         engine = Engine(store, catalog, outbox, clock, metrics)
-        ended = trio.Event()
-        engine.on_end.append(lambda row: ended.set() if row.item is None else None)
         await nursery.start(engine.run)
         task = {**TASK, "HeartbeatSeconds": 2, "Retry": [{"ErrorEquals": ["States.ALL"]}]}
         await start(engine, distributed(task, MaxConcurrency=50), list(range(int(sys.argv[2]))))
         for _ in range(20):
             nursery.start_soon(work, engine)
-        if (await store.open_map_runs()):
-            await ended.wait()
+        while await store.open_map_runs():
+            await trio.sleep(0.01)
         nursery.cancel_scope.cancel()
 
 trio.run(main)

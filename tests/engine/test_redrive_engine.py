@@ -7,7 +7,7 @@ import trio
 from outbox_rig import FakeSink, route
 from rig import ACTIVITY, TASK, build, machine, running, wait_status
 
-from gateway.engine.redrive import PERIOD_MS, REDRIVES_MAX, TOKEN_MS, redrive_refusal
+from gateway.engine.redrive import LIFE_MS, PERIOD_MS, REDRIVES_MAX, TOKEN_MS, redrive_refusal
 from gateway.engine.verify import verify
 from gateway.errors import ApiError
 from gateway.store.memory import open_memory
@@ -118,6 +118,7 @@ async def test_what_cannot_be_redriven(store, autojump_clock):
         (row, row.stop_at + PERIOD_MS + 1, "period"),
         (row._replace(redrives=REDRIVES_MAX), row.stop_at, "limit"),
         (row._replace(status="SUCCEEDED"), row.stop_at, "Execution is SUCCEEDED and cannot"),
+        (row._replace(start_at=row.stop_at - LIFE_MS - 1), row.stop_at, "max execution time"),
         (row._replace(status="RUNNING"), row.stop_at, "Execution is RUNNING and cannot"),
     ):
         assert said in redrive_refusal(refused, now)

@@ -15,6 +15,8 @@ from gateway.store.map_runs import (
     LimitMapRun,
     MapItem,
     MapRunCounts,
+    RedriveMapItems,
+    RedriveMapRun,
 )
 from gateway.store.protocol import ExecutionFilter, Page, StoreConflict
 
@@ -116,3 +118,41 @@ async def test_a_sweep_takes_map_runs_along(store):
     assert await store.map_runs(1) == await store.map_items(1, 1) == []
     assert await store.map_runs(2) == [map_run(2, 1)]
     assert await store.revision(1) is not None
+
+
+async def test_a_map_run_that_is_over_is_redriven(store):
+    """It is RUNNING and open again, and counted; one that runs is neither redriven nor closed."""
+    await store.commit(inserts(map_run(1, 1)))
+    for breach in ([RedriveMapRun(1, 1, 9)], [RedriveMapRun(7, 7, 9)]):
+        with pytest.raises(StoreConflict):
+            await store.commit(breach)
+    await store.commit([CloseMapRun(1, 1)])
+    assert await store.open_map_runs() == [map_run(1, 1)]
+    await store.commit([EndMapRun(1, 1, "FAILED", 9), CloseMapRun(1, 1)])
+    await store.commit([RedriveMapRun(1, 1, 10)])
+    assert await store.map_runs(1) == [map_run(1, 1, redrives=1, redriven_at=10)]
+    await store.commit([HoldMapRun(1, 1)])
+
+
+async def test_children_wait_for_their_redrive(store):
+    """Those that have failed, of that map run alone; they are listed as nothing else."""
+    statuses = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "RUNNING"]
+    for number, status in enumerate(statuses):
+        about = {"parent": 1, "parent_number": 1, "item": number, "status": status}
+        await store.commit(inserts(execution(number + 10, **about)))
+        await store.commit(inserts(map_item(1, 1, number, child=number + 10, status=status)))
+    await store.commit(inserts(map_item(1, 2, 0, status="FAILED")))
+    await store.commit([RedriveMapItems(1, 1), RedriveMapItems(7, 7)])
+    found = [each.status for each in await store.map_items(1, 1)]
+    assert found == ["SUCCEEDED", *["PENDING_REDRIVE"] * 3, "RUNNING"]
+    assert [each.status for each in await store.map_items(1, 2)] == ["FAILED"]
+    for status, ids in (("PENDING_REDRIVE", [13, 12, 11]), ("FAILED", []), ("RUNNING", [14])):
+        which = ExecutionFilter(MACHINE, status, map_run=(1, 1))
+        listing = await store.executions(which, Page(10))
+        assert [row.id for row in listing.rows] == ids
+    await store.commit([EndMapItem(1, 1, 1, "RUNNING")])
+    which = ExecutionFilter(MACHINE, "PENDING_REDRIVE", map_run=(1, 1))
+    first = await store.executions(which, Page(1))
+    assert [row.id for row in first.rows] == [13]
+    rest = await store.executions(which, Page(1, first.after))
+    assert [row.id for row in rest.rows] == [12]

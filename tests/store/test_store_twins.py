@@ -28,6 +28,8 @@ from gateway.store.map_runs import (
     EndMapRun,
     HoldMapRun,
     LimitMapRun,
+    RedriveMapItems,
+    RedriveMapRun,
 )
 from gateway.store.memory import open_memory
 from gateway.store.protocol import (
@@ -129,6 +131,7 @@ changes = st.one_of(
     st.builds(LimitMapRun, ids, ids, times, times, st.just(0.5)),
     st.builds(CountMapRun, ids, ids, times),
     st.builds(EndMapItem, ids, ids, times, st.just("FAILED")),
+    st.builds(RedriveMapRun, ids, ids, times) | st.builds(RedriveMapItems, ids, ids),
     st.builds(DeleteTimer, ids, ids, kinds),
     st.builds(DeleteTask, ids, ids),
     st.builds(DeleteNotification, names),

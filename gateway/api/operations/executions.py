@@ -17,9 +17,10 @@ from gateway.engine.arns import qualified, read_arn
 from gateway.engine.callbacks import given_answers
 from gateway.engine.engine import Engine
 from gateway.engine.express import ExpressStart
+from gateway.engine.map_run_pump import PENDING_REDRIVE
 from gateway.engine.names import check_name
 from gateway.engine.publications import Target
-from gateway.engine.redrive import redrive_refusal
+from gateway.engine.redrive import DELETING, redrive_refusal
 from gateway.errors import ApiError
 from gateway.store.protocol import ExecutionFilter, ExecutionRow, Page
 
@@ -86,15 +87,31 @@ class Executions:
             **_listed(row),
             **data,
             **{name: value for name, value in given.items() if value is not None},
-            **_redrive_status(row, self._engine.now()),
+            **self._redrive_status(row),
             **await self._map_run(row),
         }
 
     async def _map_run(self, row: ExecutionRow) -> Response:
-        if row.item is None or row.parent is None:
+        """What its map run says of a child."""
+        if row.item is None or row.parent is None or row.parent_number is None:
             return {}
         runs = {run.number: run.arn for run in await self._store.map_runs(row.parent)}
-        return {"mapRunArn": runs[row.parent_number or 0]}
+        [child] = await self._store.map_results(row.parent, row.parent_number, row.item - 1, 1)
+        pending = {"status": PENDING_REDRIVE} if child.status == PENDING_REDRIVE else {}
+        return {"mapRunArn": runs[row.parent_number], **pending}
+
+    def _redrive_status(self, row: ExecutionRow) -> Response:
+        reason = self._redrive_refusal(row)
+        if reason is not None:
+            return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
+        return {"redriveStatus": "REDRIVABLE" if row.item is None else "REDRIVABLE_BY_MAP_RUN"}
+
+    def _redrive_refusal(self, row: ExecutionRow) -> str | None:
+        return DELETING if self._deleting(row) else redrive_refusal(row, self._engine.now())
+
+    def _deleting(self, row: ExecutionRow) -> bool:
+        machine = self._catalog.machine(row.machine_arn.partition("/")[0])
+        return machine is not None and machine.status == "DELETING"
 
     async def stop(self, request: Request) -> Response:
         """StopExecution."""
@@ -105,11 +122,9 @@ class Executions:
     async def redrive(self, request: Request) -> Response:
         """RedriveExecution."""
         row = await self._execution(request)
-        machine = self._catalog.machine(row.machine_arn)
-        if machine is not None and machine.status == "DELETING":
-            reason = "State machine is in DELETING status"
-            raise ApiError("ExecutionNotRedrivable", f"Execution Not Redrivable: '{reason}'")
         token = request.get("clientToken")
+        if self._deleting(row):
+            raise ApiError("ExecutionNotRedrivable", f"Execution Not Redrivable: '{DELETING}'")
         return {"redriveDate": await self._engine.redrive_execution(row.arn, token)}
 
     async def list(self, request: Request) -> Response:
@@ -131,9 +146,12 @@ class Executions:
         run = await existing_map_run(self._engine, request["mapRunArn"])
         key = (run.execution, run.number)
         page = await self._page(request, Target(children_of(run)), key)
-        items = {each.child: each.items for each in await self._store.map_items(*key)}
+        items = {each.child: each for each in await self._store.map_items(*key)}
         for row, shown in zip(page.rows, page.answer["executions"], strict=True):
-            shown |= {"mapRunArn": run.arn, "itemCount": items[row.id]}
+            item = items[row.id]
+            shown |= {"mapRunArn": run.arn, "itemCount": item.items}
+            if item.status == PENDING_REDRIVE:
+                shown["status"] = PENDING_REDRIVE
         return page.answer
 
     async def list_any(self, request: Request) -> Response:
@@ -162,7 +180,7 @@ class Executions:
     ) -> _Page:
         """One page; ``namePrefix`` narrows it as well."""
         status, redriven = request.get("statusFilter"), request.get("redriveFilter")
-        if status == "PENDING_REDRIVE":  # A status of a map run's children only.
+        if status == PENDING_REDRIVE and map_run is None:  # A status of children only.
             return _Page([], {"executions": []})
         which = ExecutionFilter(
             None if of is None else of.machine_arn,
@@ -237,10 +255,3 @@ def _listed(row: ExecutionRow) -> Response:
         "redriveCount": row.redrives,
         **{name: value for name, value in sometimes.items() if value is not None},
     }
-
-
-def _redrive_status(row: ExecutionRow, now: int) -> Response:
-    reason = redrive_refusal(row, now)
-    if reason is None:
-        return {"redriveStatus": "REDRIVABLE"}
-    return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}

@@ -19,6 +19,7 @@ _COUNTS: Final = {
     "failed": "FAILED",
     "timedOut": "TIMED_OUT",
     "aborted": "ABORTED",
+    "pendingRedrive": "PENDING_REDRIVE",
 }
 _LIMITS: Final = {
     "maxConcurrency": "max_concurrency",
@@ -58,7 +59,8 @@ class MapRunOperations:
             "executionCounts": _counted(
                 {status: each.executions for status, each in counts.items()}, row
             ),
-            "redriveCount": 0,
+            "redriveCount": row.redrives,
+            **({} if row.redriven_at is None else {"redriveDate": row.redriven_at}),
         }
 
     async def list(self, request: Request) -> Response:
@@ -116,7 +118,8 @@ def _place(row: MapRunRow) -> str:
 
 def _counted(found: dict[str, int], row: MapRunRow) -> Response:
     counts = {name: found.get(status, 0) for name, status in _COUNTS.items()}
-    ended = sum(counts.values()) - counts["pending"] - counts["running"]
+    open_ = counts["pending"] + counts["running"] + counts["pendingRedrive"]
+    ended = sum(counts.values()) - open_
     return {
         **counts,
         "total": sum(counts.values()),

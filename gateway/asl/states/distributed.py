@@ -60,6 +60,12 @@ class DistributedMap(State):
         run.emit(m.MapRunStarted(frame.id, run.number(), *what))
 
 
+def redrive(run: Run, map_run: MapRun) -> None:
+    """Go on with a map run that had failed or was given up."""
+    redrives = map_run.redrives + 1
+    run.emit(m.MapRunRedriven(map_run.frame, map_run.number, run.number(), redrives))
+
+
 def answer(run: Run, stimulus: Succeed | Fail) -> None:
     """A map run has ended."""
     map_run = run.execution.map_run(stimulus.number)
@@ -67,15 +73,15 @@ def answer(run: Run, stimulus: Succeed | Fail) -> None:
         return
     frame = run.execution.frames[map_run.frame]
     match stimulus:
-        case Succeed(number, output):
-            run.emit(m.MapRunSucceeded(frame.id, number, output))
+        case Succeed(output=output):
+            run.emit(m.MapRunSucceeded(frame.id, map_run.number, output))
             run.emit(m.DistributedMapSucceeded(frame.id))
             try:
                 flow.leave(run, frame, run.state(frame), output)
             except StateError as error:
                 flow.fail(run, frame, error)
-        case Fail(number, error, cause):
-            run.emit(m.MapRunFailed(frame.id, number, error, cause))
+        case Fail(error=error, cause=cause):
+            run.emit(m.MapRunFailed(frame.id, map_run.number, error, cause))
             flow.fail(run, frame, StateError(error, cause))
 
 

@@ -32,6 +32,9 @@ _MACHINES = """WITH RECURSIVE machines (machine) AS (
 _LINE = "SELECT start_at, id FROM executions WHERE machine_arn = ? AND status = ?"
 _ORDER = " ORDER BY start_at DESC, id DESC"
 _STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
+_FAILURES = ("FAILED", "TIMED_OUT", "ABORTED")
+_PENDING = """SELECT 1 FROM map_items AS i WHERE i.execution = parent AND i.number = parent_number
+    AND i.item = executions.item AND i.status = 'PENDING_REDRIVE'"""
 _LAST_CHARACTER = "\U0010ffff"
 
 
@@ -56,8 +59,18 @@ def _lines(
     if which.machine_arn is None:
         machines = [arn for (arn,) in connection.execute(_MACHINES)]
     for machine in machines:
-        for status in _STATUSES if which.status is None else (which.status,):
+        for status in _statuses(which.status):
             yield connection.execute(_LINE + where + _ORDER, (machine, status, *parameters))
+
+
+def _statuses(wanted: str | None) -> tuple[str, ...]:
+    match wanted:
+        case None:
+            return _STATUSES
+        case "PENDING_REDRIVE":
+            return _FAILURES
+        case status:
+            return (status,)
 
 
 def _conditions(which: ExecutionFilter, after: tuple[int, int] | None) -> tuple[str, list[Any]]:
@@ -78,6 +91,10 @@ def _conditions(which: ExecutionFilter, after: tuple[int, int] | None) -> tuple[
     if which.map_run is not None:
         where += " AND parent = ? AND parent_number = ?"
         parameters += which.map_run
+        if which.status in {"PENDING_REDRIVE", *_FAILURES}:
+            # Until a child runs again, its own row says how it had failed.
+            pending = "" if which.status == "PENDING_REDRIVE" else "NOT "
+            where += f" AND {pending}EXISTS ({_PENDING})"
     if after is not None:
         where += " AND (start_at, id) < (?, ?)"
         parameters += after

@@ -11,7 +11,7 @@ _MAP_RUN = f"SELECT {columns(MapRunRow)} FROM {TABLES[MapRunRow]} "
 _OF_RUN = "FROM map_items WHERE execution = ? AND number = ?"
 _RESULTS = """SELECT i.item, i.status, coalesce(i.input, e.input), coalesce(i.output, e.output),
     coalesce(i.error, e.error), coalesce(i.cause, e.cause),
-    e.arn, e.name, e.machine_arn, e.start_at, e.stop_at
+    e.arn, e.name, e.machine_arn, e.start_at, e.stop_at, coalesce(e.redrives, 0)
     FROM map_items AS i LEFT JOIN executions AS e ON e.id = i.child
     WHERE i.execution = ? AND i.number = ? AND i.item > ? ORDER BY i.item LIMIT ?"""
 

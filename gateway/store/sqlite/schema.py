@@ -156,11 +156,13 @@ _VERSION_4 = (
     "ALTER TABLE tasks ADD COLUMN submitted_at INTEGER",
     # Tasks with Credentials.
     "ALTER TABLE tasks ADD COLUMN role TEXT",
+    "ALTER TABLE map_runs ADD COLUMN redrives INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE map_runs ADD COLUMN redriven_at INTEGER",
 )
 
 
-def _patterns(connection: sqlite3.Connection) -> None:
-    """Calls that are answered before their task is over."""
+def _submitted_and_redriven(connection: sqlite3.Connection) -> None:
+    """Calls that are answered before their task is over, and map runs that were redriven."""
     for statement in _VERSION_4:
         connection.execute(statement)
 
@@ -169,7 +171,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _create,
     _fewer_indexes,
     _publications,
-    _patterns,
+    _submitted_and_redriven,
 )
 """The n-th brings a file from version n to n + 1 (``PRAGMA user_version``)."""
 

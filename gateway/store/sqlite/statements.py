@@ -21,6 +21,8 @@ from gateway.store.map_runs import (
     LimitMapRun,
     MapItemRow,
     MapRunRow,
+    RedriveMapItems,
+    RedriveMapRun,
 )
 from gateway.store.protocol import (
     ActivityRow,
@@ -212,7 +214,23 @@ _OF_MAP_RUNS: dict[type, Statement] = {
     CloseMapRun: Statement(
         "map_runs",
         "UPDATE map_runs SET open = 0 WHERE ",
-        "execution = ? AND number = ?",
+        "execution = ? AND number = ? AND status <> 'RUNNING'",
+        "",
+        rows_most=1,
+    ),
+    RedriveMapRun: Statement(
+        "map_runs",
+        "UPDATE map_runs SET status = 'RUNNING', stop_at = NULL, open = 1,"
+        " redrives = redrives + 1, redriven_at = ?3 WHERE ",
+        "execution = ?1 AND number = ?2 AND status <> 'RUNNING'",
+        "",
+        exact=True,
+        rows_most=1,
+    ),
+    RedriveMapItems: Statement(
+        "map_items",
+        "UPDATE map_items SET status = 'PENDING_REDRIVE' WHERE ",
+        "execution = ? AND number = ? AND status IN ('FAILED', 'TIMED_OUT', 'ABORTED')",
         "",
         rows_most=1,
     ),
