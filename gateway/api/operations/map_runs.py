@@ -119,9 +119,12 @@ def _place(row: MapRunRow) -> str:
 def _counted(found: dict[str, int], row: MapRunRow) -> Response:
     counts = {name: found.get(status, 0) for name, status in _COUNTS.items()}
     open_ = counts["pending"] + counts["running"] + counts["pendingRedrive"]
-    ended = sum(counts.values()) - open_
+    total = sum(counts.values())
+    if not row.redrives:
+        # AWS has the member since there are redrives, and not of every run.
+        del counts["pendingRedrive"]
     return {
         **counts,
-        "total": sum(counts.values()),
-        "resultsWritten": ended if row.status == "SUCCEEDED" else 0,
+        "total": total,
+        "resultsWritten": total - open_ if row.status == "SUCCEEDED" else 0,
     }
