@@ -13,52 +13,63 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.asl.resources import pattern
-
 Json = Any
 
 OUTSIDE = {"ExecutionAborted": "ABORTED", "ExecutionTimedOut": "TIMED_OUT"}
 FINAL = {"ExecutionSucceeded": "SUCCEEDED", "ExecutionFailed": "FAILED", **OUTSIDE}
 
 FAMILIES = ("Activity", "LambdaFunction", "Task")
-"""What the events of a task begin with; its Resource says which."""
-_OPEN = {"Started", "Submitted"}
-_OF_TASKS = {
-    "Scheduled": {"Entered", "Failed", "TimedOut", "Succeeded"},
+"""What the events of a task begin with, by its Resource."""
+AGAIN = {"Entered", "Failed", "TimedOut", "Succeeded", "Evaluation"}
+"""Phases in which a task may be scheduled: the first time, and by Retry."""
+CALLED = {"Started", "Submitted"}
+OF_TASKS = {
+    "Scheduled": AGAIN,
     "Started": {"Scheduled"},
     "Submitted": {"Started"},
-    "Succeeded": _OPEN,
-    "Failed": _OPEN,
-    "TimedOut": _OPEN,
+    "Succeeded": CALLED,
+    "Failed": CALLED,
+    "TimedOut": CALLED,
 }
 PHASES: dict[str, dict[str, set[str]]] = {
     # An event of a state: in which phases of which type it may come.
-    **{f"{f}{word}": {"Task": phases} for f in FAMILIES for word, phases in _OF_TASKS.items()},
-    "ParallelStateStarted": {"Parallel": {"Entered", "Started", "Succeeded"}},
+    **{f"{who}{what}": {"Task": phases} for who in FAMILIES for what, phases in OF_TASKS.items()},
+    "ParallelStateStarted": {"Parallel": {"Entered", "Started", "Succeeded", "Evaluation"}},
     "ParallelStateSucceeded": {"Parallel": {"Started"}},
-    "ParallelStateFailed": {"Parallel": {"Started"}},
-    "MapStateStarted": {"Map": {"Entered", "Started", "Succeeded"}},
+    "ParallelStateFailed": {"Parallel": {"Started", "Evaluation"}},
+    "MapStateStarted": {"Map": {"Entered", "Started", "Succeeded", "Evaluation", "RunFailed"}},
     "MapIterationStarted": {"Map": {"Started"}},
-    "MapStateSucceeded": {"Map": {"Started"}},
-    "MapStateFailed": {"Map": {"Started"}},
+    "MapRunStarted": {"Map": {"Started"}},
+    "MapRunSucceeded": {"Map": {"RunStarted"}},
+    "MapRunFailed": {"Map": {"RunStarted"}},
+    "MapRunAborted": {"Map": {"RunStarted"}},
+    "MapStateSucceeded": {"Map": {"Started", "RunSucceeded"}},
+    "MapStateFailed": {"Map": {"Started", "Evaluation", "RunFailed"}},
 }
 EXITS = {
     "Pass": {"Entered"},
     "Choice": {"Entered"},
     "Succeed": {"Entered"},
     "Wait": {"Entered"},
-    "Task": {"Succeeded", "Failed", "TimedOut"},
-    "Parallel": {"Succeeded", "Failed"},
-    "Map": {"Succeeded", "Failed"},
+    "Task": {"Succeeded", "Failed", "TimedOut", "Evaluation"},
+    "Parallel": {"Succeeded", "Failed", "Evaluation"},
+    "Map": {"Succeeded", "Failed", "Evaluation"},
 }
-CAUGHT = {"Failed", "TimedOut"}
+CAUGHT = {"Failed", "TimedOut", "Evaluation"}
 TASK_FAILURES = {*CAUGHT, "Succeeded"}
 """A result that does not fit into the document fails a task, or a join, after its success."""
 ABORTS = {
     "Wait": {"Entered"},
-    "Task": {"Scheduled", "Started", "Submitted", *TASK_FAILURES},
-    "Parallel": {"Started", "Succeeded"},
-    "Map": {"Started", "Succeeded"},
+    "Task": {"Scheduled", *CALLED, *TASK_FAILURES},
+    "Parallel": {"Started", "Succeeded", "Evaluation"},
+    "Map": {"Started", "Succeeded", "Evaluation", "RunFailed", "RunAborted"},
+}
+EVALUATED = {
+    # An expression that fails when a state begins or ends, or in what has caught its failure.
+    **{kind: {"Entered"} for kind in ("Pass", "Choice", "Succeed", "Wait", "Fail")},
+    "Task": {"Entered", *TASK_FAILURES},
+    "Parallel": {"Entered", "Started", "Succeeded"},
+    "Map": {"Entered", "Started", "Succeeded", "RunFailed", "RunSucceeded"},
 }
 
 
@@ -85,6 +96,12 @@ class Line:
     begun: int = 0
     iteration: int = 0
     """The event that said that its last iteration succeeded."""
+    run: int = 0
+    """The event that said that its map run succeeded."""
+    before: int = 0
+    """What the event follows with which its state was entered."""
+    kept: list[Line] = field(default_factory=list)
+    """Given up inside; a redrive goes on with them."""
 
     def __post_init__(self) -> None:
         self.targets = {self.program["StartAt"]}
@@ -103,14 +120,20 @@ class Line:
             return self.over == "failed"
         kind = self.definition["Type"]
         if kind in {"Parallel", "Map"}:
-            return self.phase in {"Failed", "Succeeded"}
-        return self.phase == "Entered" and kind in {"Fail", "Choice", "Pass"}
+            return self.phase in {"Failed", "Succeeded", "Evaluation"}
+        if kind == "Task":
+            return False
+        return self.phase == "Evaluation" or (
+            self.phase == "Entered" and kind in {"Fail", "Choice", "Pass"}
+        )
 
     def lasts(self) -> set[int]:
         """The events that its next one may follow."""
         inside = {child.last for child in self.children if child.failed}
         joins = self.state is not None and self.definition["Type"] == "Parallel"
-        return {self.last, *inside} if joins else {self.last}
+        # AWS: what comes after a map run follows its end, or else its beginning.
+        run = {self.run} if self.run else set()
+        return {self.last, *run, *inside} if joins else {self.last, *run}
 
     def is_open(self) -> bool:
         """Whether it still waits for something."""
@@ -122,9 +145,29 @@ class Line:
         for child in self.children:
             yield from child.lines()
 
+    def give_up(self) -> None:
+        """What is inside goes no further, unless there is a redrive."""
+        self.kept, self.children = [*self.kept, *self.children], []
 
-def check_history(definition: Json, events: Iterable[Json], status: str) -> None:
-    """The history obeys the grammar and ends as the status says (RUNNING: it has not ended)."""
+    def redrive(self, event: int) -> None:
+        """It goes on after this event; what it was in the middle of is done again."""
+        self.over, self.last, self.run = "", event, 0
+        self.children, self.kept = [*self.kept, *self.children], []
+        if self.state is None:
+            return
+        begun = self.children or (self.begun and self.begun < self.length)
+        done = self.begun == self.length and self.phase in {"Succeeded", "Evaluation"}
+        joins = self.definition["Type"] in {"Parallel", "Map"} and not _is_distributed(
+            self.definition
+        )
+        self.phase = "Started" if joins and (begun or done) else "Entered"
+        for child in self.children:
+            child.redrive(event)
+
+
+def check_history(definition: Json, events: Iterable[Json], status: str) -> int:
+    """The history obeys the grammar and ends as the status says (RUNNING: it has not ended).
+    Returns how often the execution was redriven."""
     reader = _Reader(definition)
     seen: list[str] = []
     for event in events:
@@ -135,6 +178,7 @@ def check_history(definition: Json, events: Iterable[Json], status: str) -> None
             raise Ungrammatical("\n".join([str(breach), *seen])) from None
     if reader.ended != status:
         raise Ungrammatical(f"the history ends with {reader.ended}, the execution is {status}")
+    return reader.redrives
 
 
 def _words(event: Json) -> str:
@@ -157,6 +201,27 @@ def _inside(state: Json) -> Json:
     return state["ItemProcessor"] if "ItemProcessor" in state else state["Iterator"]
 
 
+def _is_distributed(state: Json) -> bool:
+    """Whether the iterations of a Map are executions of their own."""
+    inside = state.get("ItemProcessor", {})
+    return bool(inside.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED")
+
+
+def _fits(word: str, state: Json) -> bool:
+    """Whether an event of this word belongs to the state's task."""
+    resource = state["Resource"]
+    if ":activity:" in resource:
+        return word.startswith("Activity")
+    if ":lambda:" in resource and ":function:" in resource:
+        return word.startswith("LambdaFunction")
+    return word.startswith("Task")
+
+
+def _waits(state: Json) -> bool:
+    """Whether a task's call only begins what it waits for."""
+    return bool(state["Resource"].endswith((".sync", ".sync:2", ".waitForTaskToken")))
+
+
 def _at_a_time(state: Json) -> int:
     """Iterations of a Map that may be begun and not over; 40 where only the run itself knows."""
     most = state.get("MaxConcurrency")
@@ -166,7 +231,9 @@ def _at_a_time(state: Json) -> int:
 class _Reader:
     def __init__(self, definition: Json) -> None:
         self.root = Line(definition, 0)
+        self.language = definition.get("QueryLanguage", "JSONPath")
         self.ended = "RUNNING"
+        self.redrives = 0
         self._id = 0
 
     def read(self, event: Json) -> None:
@@ -174,6 +241,9 @@ class _Reader:
         self._id += 1
         kind, previous = event["type"], event["previousEventId"]
         self._must(event["id"] == self._id, event, "has a gap before it")
+        if kind == "ExecutionRedriven":
+            self._redrive(event)
+            return
         self._must(self.ended == "RUNNING", event, "comes after the end")
         self._must(previous < self._id, event, "points forwards")
         self._must((kind == "ExecutionStarted") == (self._id == 1), event, "starts it, only")
@@ -187,6 +257,15 @@ class _Reader:
     def _must(self, holds: bool, event: Json, what: str) -> None:
         if not holds:
             raise Ungrammatical(f"{event['type']} #{event['id']} {what}: {event}")
+
+    def _redrive(self, event: Json) -> None:
+        self.redrives += 1
+        self._must(self.ended not in {"RUNNING", "SUCCEEDED"}, event, "has nothing to redrive")
+        self._must(event["previousEventId"] == self._id - 1, event, "does not follow the end")
+        count = event["executionRedrivenEventDetails"]["redriveCount"]
+        self._must(count == self.redrives, event, "is not counted")
+        self.ended = "RUNNING"
+        self.root.redrive(self._id)
 
     def _end(self, kind: str, previous: int, event: Json) -> None:
         if kind in OUTSIDE:
@@ -228,13 +307,18 @@ class _Reader:
             line.over = over
         else:
             around.children.remove(line)
+            if over == "aborted":
+                around.kept.append(line)
         if over != "aborted":
             around.last, around.iteration = line.last, self._id
 
     def _go_on(self, kind: str, event: Json) -> None:
         previous = event["previousEventId"]
         for line in self.root.lines():
-            if kind == "MapStateSucceeded" and line.iteration:
+            if kind == "EvaluationFailed":
+                if self._evaluation(line, event):
+                    return
+            elif kind == "MapStateSucceeded" and line.iteration:
                 # AWS: it follows the end of the last iteration, and so does the exit.
                 if previous == line.iteration and self._take(line, kind, event):
                     line.last = previous
@@ -255,20 +339,57 @@ class _Reader:
             return False
         if kind in _OF_JOINS:
             return _OF_JOINS[kind](self, line, event)
-        line.phase = next(phase for phase in _OF_TASKS if kind.endswith(phase))
-        line.last = self._id
-        return line.phase != "Submitted" or pattern(line.definition["Resource"]) != ""
+        return self._take_task(line, kind)
 
-    def _complete(self, line: Line, _event: Json) -> bool:
-        if line.children or line.begun != line.length:
+    def _take_task(self, line: Line, kind: str) -> bool:
+        word = next(word for word in OF_TASKS if kind.endswith(word))
+        asked = line.phase == "Started" and word == "Succeeded" and _waits(line.definition)
+        waits = word != "Submitted" or _waits(line.definition)
+        if not _fits(kind, line.definition) or asked or not waits:
+            return False
+        line.phase, line.last = word, self._id
+        return True
+
+    def _evaluation(self, line: Line, event: Json) -> bool:
+        """AWS: a failed evaluation follows what the state's beginning follows, if nothing has
+        happened in the state; the failure of a Wait's Timestamp follows the beginning itself."""
+        details = event["evaluationFailedEventDetails"]
+        if line.over or details["state"] != line.state:
+            return False
+        state, inside = line.definition, line.phase in EVALUATED[line.definition["Type"]]
+        first = line.phase == "Entered" and details.get("location") != "Timestamp"
+        follows = {line.before} if first and line.before < line.last else line.lasts()
+        if state.get("QueryLanguage", self.language) != "JSONata" or not inside:
+            return False
+        if event["previousEventId"] not in follows:
+            return False
+        line.phase, line.last, line.run = "Evaluation", self._id, 0
+        return True
+
+    def _take_run(self, line: Line, event: Json) -> bool:
+        word = event["type"].removeprefix("Map")
+        if not _is_distributed(line.definition):
+            return False
+        line.phase = word
+        if word == "RunSucceeded":
+            line.run = self._id
+        else:
+            line.last = self._id
+        return True
+
+    def _complete(self, line: Line, event: Json) -> bool:
+        if line.run:
+            line.phase = "Succeeded"
+            return bool(event["previousEventId"] == line.run)
+        if line.children or line.begun != line.length or line.phase != "Started":
             return False
         line.phase = "Succeeded"
         return True
 
     def _fail_join(self, line: Line, _event: Json) -> bool:
-        if not self._gave_up(line):
+        if line.phase == "Started" and not self._gave_up(line):
             return False
-        line.children.clear()
+        line.give_up()
         line.phase, line.last = "Failed", self._id
         return True
 
@@ -276,6 +397,7 @@ class _Reader:
         name = event["stateEnteredEventDetails"]["name"]
         if line.state is not None or line.over or name not in line.targets:
             return False
+        line.before = event["previousEventId"]
         line.state, line.phase, line.last = name, "Entered", self._id
         return bool(line.definition["Type"] == type_)
 
@@ -291,6 +413,8 @@ class _Reader:
             ends = bool(state.get("End")) or type_ == "Succeed"
             line.targets = _nexts(state)
         line.state, line.last, line.over = None, self._id, "done" if ends else ""
+        line.children, line.kept, line.run = [], [], 0
+        line.begun = line.length = 0
         if line.over and line.parent is not None and line.parent.definition["Type"] == "Parallel":
             self._close(line, "done", line.parent)
         return ends or bool(line.targets)
@@ -300,7 +424,7 @@ class _Reader:
         self._must(line.parent is not None, event, "gives up the execution's own line")
         if not allowed or any(child.is_open() for child in line.children):
             return False
-        line.children.clear()
+        line.give_up()
         line.over, line.last = "aborted", self._id
         return True
 
@@ -314,7 +438,7 @@ class _Reader:
             return False
         state = line.definition
         line.phase, line.last, line.iteration = "Started", self._id, 0
-        line.children, line.begun = [], 0
+        line.children, line.kept, line.begun, line.run = [], [], 0, 0
         if state["Type"] == "Map":
             line.length = event["mapStateStartedEventDetails"]["length"]
         else:
@@ -327,6 +451,8 @@ class _Reader:
 
     def _begin_iteration(self, line: Line, event: Json) -> bool:
         state = line.definition
+        if _is_distributed(state):
+            return False
         names = {"name": line.state, "index": line.begun}
         room = len(line.children) < _at_a_time(state)
         if event["mapIterationStartedEventDetails"] != names or not room:
@@ -341,6 +467,7 @@ _OF_JOINS: dict[str, Callable[[_Reader, Line, Json], bool]] = {
     "ParallelStateStarted": _Reader._begin_join,
     "MapStateStarted": _Reader._begin_join,
     "MapIterationStarted": _Reader._begin_iteration,
+    **{f"MapRun{how}": _Reader._take_run for how in ("Started", "Succeeded", "Failed", "Aborted")},
     "ParallelStateSucceeded": _Reader._complete,
     "MapStateSucceeded": _Reader._complete,
     "ParallelStateFailed": _Reader._fail_join,
