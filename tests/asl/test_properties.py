@@ -10,6 +10,7 @@ from gateway.asl import stimuli
 from gateway.asl.frame import Task, Timer
 from tests.asl.driver import Driver
 from tests.asl.machines import inputs, programs
+from tests.simulation.grammar import check_history
 
 FINAL = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
 thorough = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -40,6 +41,11 @@ def play(data, driver, *, steps=60, budget=200):
     """Drive an execution by random answers; yields each stimulus after it was given."""
     driver.give(stimuli.Start(), budget)
     yield stimuli.Start()
+    yield from go_on(data, driver, steps, budget)
+
+
+def go_on(data, driver, steps=60, budget=200):
+    """On from wherever it is."""
     for _ in range(steps):
         if driver.execution.status in FINAL:
             return
@@ -70,6 +76,27 @@ def test_a_repeated_stimulus_changes_nothing(definition, given_input, data):
         ):
             assert driver.give(stimulus) == []
             assert driver.execution.dump() == before
+
+
+@thorough
+@given(programs(), inputs, st.data())
+def test_histories_obey_the_grammar(definition, given_input, data):
+    """Whatever happens, also after an end from outside and redrives, AWS could have written it."""
+    driver = Driver(definition, given_input)
+    redrives = 0
+    for _ in play(data, driver):
+        pass
+    while redrives < data.draw(st.integers(0, 2)):
+        if driver.execution.status == "RUNNING":
+            driver.give(data.draw(st.sampled_from([stimuli.Stop(None, None), stimuli.Expire()])))
+        if driver.execution.status == "SUCCEEDED":
+            break
+        redrives += 1
+        driver.give(stimuli.Redrive(redrives))
+        for _ in go_on(data, driver):
+            pass
+    assert check_history(definition, driver.events(), driver.execution.status) == redrives
+    assert driver.folded().dump() == driver.execution.dump()
 
 
 @thorough
