@@ -221,7 +221,8 @@ class Execution(Frames):
 
     def _child_failed(self, record: r.BranchFailed | r.MapIterationFailed, _at: int) -> None:
         frame = self.frames[record.frame]
-        self._stop_below(frame)
+        # What its timer set going may have failed before anything else woke it.
+        self._stop(frame)
         parent = self._parent(frame)
         self.previous_event_id = parent.last_event = frame.last_event
         self._note_iteration(frame, parent)

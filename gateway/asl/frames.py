@@ -170,11 +170,14 @@ class Frames:
             return
         frame.join.over = True
         for number in sorted(frame.join.children):
-            child = self.frames[number]
-            if child.wait is not None:
-                self._drop(child.wait, *_WAITS)
-                child.wait = None
-            self._stop_below(child)
+            self._stop(self.frames[number])
+
+    def _stop(self, frame: Frame) -> None:
+        """Neither the frame nor anything below it goes on, unless the execution is redriven."""
+        if frame.wait is not None:
+            self._drop(frame.wait, *_WAITS)
+            frame.wait = None
+        self._stop_below(frame)
 
     def _revive(self, frame: Frame) -> None:
         """The frame and those below it can go on. One that is in a state that joins nothing is to

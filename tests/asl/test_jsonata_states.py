@@ -160,3 +160,23 @@ def test_the_library_leaves_the_process_as_it_is():
         "compile_jsonata('1 + 1'); assert sys.getrecursionlimit() == before\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("joins", ["Parallel", "Map"])
+def test_what_fails_at_once_when_it_is_tried_again_is_not_given_up_as_well(joins):
+    """The timer of its Retry has fired: a task whose Arguments fail then waits for nothing, and its
+    line of control ends once."""
+    retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 1}]
+    inner = machine(T={**TASK, "Arguments": "{% $states.input.none %}", "Retry": retry})
+    del inner["QueryLanguage"]
+    inside = {
+        "Parallel": {"Branches": [inner]},
+        "Map": {"Items": [1], "ItemProcessor": inner},
+    }
+    driver = Driver(machine(J={"Type": joins, "End": True, **inside[joins]}), {})
+    execution = driver.run()
+    assert execution.error == "States.QueryEvaluationError"
+    types = [event["type"] for event in driver.events()]
+    assert types.count("TaskStateAborted") == 1
+    assert "MapIterationAborted" not in types
+    assert driver.folded().dump() == execution.dump()
