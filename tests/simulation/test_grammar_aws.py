@@ -68,8 +68,8 @@ def test_the_grammar_refuses_what_aws_would_not_write(definition, events):
         if event["type"] != "TaskSubmitted" or events[place + 1]["type"] == "TaskSucceeded":
             # A task may also fail before what it waits for has begun.
             wrong.append([*events[:place], *events[place + 1 :]])
-        if place and events[place]["previousEventId"] == events[place - 1]["id"]:
-            pair = events[place], events[place - 1]
+        if place and event["previousEventId"] == events[place - 1]["id"]:
+            pair = event, events[place - 1]
             wrong.append([*events[: place - 1], *pair, *events[place + 1 :]])
         for history in wrong:
             with pytest.raises(Ungrammatical):
