@@ -18,7 +18,13 @@ import typer
 from gateway.api.metrics import MetricsPage
 from gateway.api.operations import step_functions
 from gateway.cli.app import app
-from gateway.config.adapters import DeadLetterTarget, FunctionSettings, SinkTarget, SourceSettings
+from gateway.config.adapters import (
+    ConnectionSettings,
+    DeadLetterTarget,
+    FunctionSettings,
+    SinkTarget,
+    SourceSettings,
+)
 from gateway.config.schema import reference_table
 from gateway.engine.metrics import Metrics
 from gateway.sources.verify import Verify
@@ -57,13 +63,14 @@ def services() -> str:
 
 
 def adapters() -> str:
-    """Every source, sink, dead letter, verification and function that a configuration may name."""
+    """Everything of several kinds that a configuration may name."""
     kinds = {
         "`source:` of a trigger": SourceSettings,
         "`verify:` of a webhook": Verify,
         "`to:` of a sink": SinkTarget,
         "`dead_letter:` of a trigger": DeadLetterTarget,
         "entry of `functions:`": FunctionSettings,
+        "entry of `connections:`": ConnectionSettings,
     }
     rows = (
         (place, f"`{name}`", _first_sentence(inspect.getdoc(model) or ""))

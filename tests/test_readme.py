@@ -46,6 +46,9 @@ def test_yaml_examples_are_fine(example, tmp_path):
         "ORDERS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/orders",
         "ORDERS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:orders",
         "GITHUB_SECRET": "a secret",
+        "SHOP_PASSWORD": "a password",
+        "STOCK_KEY": "a-key",
+        "BANK_SECRET": "a secret",
         "OPS_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     }
     (tmp_path / "example.yaml").write_text(example)

@@ -16,6 +16,7 @@ import pytest
 from pydantic import BaseModel
 
 from gateway.config.adapters import (
+    ConnectionSettings,
     DeadLetterTarget,
     FunctionSettings,
     SinkTarget,
@@ -36,6 +37,14 @@ MEDIAN_LINES = 10
 LONGER = {"gateway/store/protocol.py": 500}
 """The store's seam is one page to be read whole: the rows, the changes, the protocol."""
 
+UNIONS = (
+    SourceSettings,
+    SinkTarget,
+    DeadLetterTarget,
+    FunctionSettings,
+    ConnectionSettings,
+    Verify,
+)
 VENDORS = {"aiokafka", "boto3", "botocore", "confluent_kafka", "httpx", "moto"}
 
 
@@ -158,15 +167,12 @@ def settings_classes(package: str) -> set[type]:
 
 def test_every_adapter_is_registered():
     """A settings class that no configuration can name would be dead."""
-    unions = (SourceSettings, SinkTarget, DeadLetterTarget, FunctionSettings, Verify)
-    registered = {model for union in unions for _, model in adapter_types(union)}
+    registered = {model for union in UNIONS for _, model in adapter_types(union)}
     packages = ("gateway.sources", "gateway.sinks", "gateway.tasks")
     assert set().union(*map(settings_classes, packages)) == registered
 
 
-@pytest.mark.parametrize(
-    "union", [SourceSettings, SinkTarget, DeadLetterTarget, FunctionSettings, Verify]
-)
+@pytest.mark.parametrize("union", UNIONS)
 def test_every_adapter_has_its_place(union):
     """Each adapter is in the README and is tried by a test."""
     text = README.read_text(encoding="utf-8")

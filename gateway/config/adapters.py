@@ -13,6 +13,7 @@ from gateway.sinks.webhook import WebhookSink
 from gateway.sources.kafka import KafkaSource
 from gateway.sources.sqs import SqsSource
 from gateway.sources.webhook import WebhookSource
+from gateway.tasks.connection import AnyConnection
 from gateway.tasks.functions.registry import AnyFunction
 
 SourceSettings: TypeAlias = Annotated[
@@ -28,3 +29,6 @@ DeadLetterTarget: TypeAlias = Annotated[SnsSink | SqsSink, Field(discriminator="
 
 FunctionSettings: TypeAlias = AnyFunction
 """What an entry of ``functions:`` may say."""
+
+ConnectionSettings: TypeAlias = AnyConnection
+"""What an entry of ``connections:`` may say."""

@@ -13,7 +13,13 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from gateway.api.credentials import Credentials
 from gateway.aws.roles import RoleArn, RoleSettings
-from gateway.config.adapters import DeadLetterTarget, FunctionSettings, SinkTarget, SourceSettings
+from gateway.config.adapters import (
+    ConnectionSettings,
+    DeadLetterTarget,
+    FunctionSettings,
+    SinkTarget,
+    SourceSettings,
+)
 from gateway.config.listen import Address, Listen
 from gateway.durations import Duration
 from gateway.engine.names import legal_name
@@ -167,6 +173,8 @@ class Settings(Strict):
     characters, and the first entry that fits counts. Default: the role is assumed, as at AWS."""
     functions: Entries[FunctionSettings] = Field(default_factory=dict)
     """What the functions are that tasks call, by name. One that is not here is AWS's Lambda."""
+    connections: Entries[ConnectionSettings] = Field(default_factory=dict)
+    """What HTTP tasks prove themselves with, by name."""
     triggers: Entries[TriggerSettings] = Field(default_factory=dict)
     """What starts executions, by name."""
     sinks: Entries[SinkSettings] = Field(default_factory=dict)

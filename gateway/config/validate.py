@@ -18,7 +18,9 @@ from gateway.errors import Problem
 
 Json: TypeAlias = Any
 
-_SECTIONS = frozenset({"machines", "activities", "functions", "triggers", "sinks", "workers"})
+_SECTIONS = frozenset(
+    {"machines", "activities", "functions", "connections", "triggers", "sinks", "workers"}
+)
 """Maps from names to entries: one bad entry does not spoil the others."""
 
 

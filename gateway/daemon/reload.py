@@ -16,6 +16,7 @@ from gateway.daemon.notify import Notifier
 from gateway.daemon.outlets import sink_routes
 from gateway.daemon.state import Parts, State
 from gateway.errors import ApiError, ConfigError, Problem
+from gateway.tasks.protocol import Tools
 
 _FIXED = ("region", "account", "store.path", "api.listen")
 """What is built into rows, ARNs and open sockets."""
@@ -94,13 +95,11 @@ class Reloader:
             await parts.edge.hooks.bind(old.settings)
             raise
         core.outbox.configure(sink_routes(new))
-        core.tools.aws.configure(new.settings.roles)
-        functions = core.tools.functions.configure(new.settings.functions)
+        tools = _configure(core.tools, old.settings, new.settings)
         self._state.config = new
         swapped = await parts.edge.configure(new, parts.api_url)
         declared = [f"machine {name}" for name in machines]
-        called = _roles(old, new) + [f"function {name}" for name in functions]
-        return declared + _sinks(old, new) + called + swapped
+        return declared + _sinks(old, new) + tools + swapped
 
 
 def _check_fixed(old: Config, new: Config) -> None:
@@ -117,9 +116,16 @@ def _changed(old: Settings, new: Settings, file: str) -> Iterator[Problem]:
             yield Problem(path, f"is {was} until the daemon is restarted, not {wanted}", file)
 
 
-def _roles(old: Config, new: Config) -> list[str]:
-    """What there is to say of roles."""
-    return ["roles"] if old.settings.roles != new.settings.roles else []
+def _configure(tools: Tools, old: Settings, new: Settings) -> list[str]:
+    """Gives tasks what they use; returns what was changed."""
+    tools.aws.configure(new.roles)
+    functions = tools.functions.configure(new.functions)
+    connections = tools.connections.configure(new.connections)
+    return [
+        *(["roles"] if old.roles != new.roles else []),
+        *(f"function {name}" for name in functions),
+        *(f"connection {name}" for name in connections),
+    ]
 
 
 def _sinks(old: Config, new: Config) -> list[str]:

@@ -55,6 +55,7 @@ async def build_core(
     outbox.configure(sink_routes(config))
     tools.aws.configure(settings.roles)
     tools.functions.configure(settings.functions)
+    tools.connections.configure(settings.connections)
     engine = Engine(store, catalog, outbox, now, metrics, runners(tools))
     running = Running((await store.stats()).running_by_trigger)
     engine.on_end.append(running.ended)

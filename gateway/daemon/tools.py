@@ -13,6 +13,7 @@ from gateway.aws.client import Aws
 from gateway.processes.warden import Warden, open_warden
 from gateway.tasks.functions.function import Kit
 from gateway.tasks.functions.registry import Functions
+from gateway.tasks.http_invoke import HttpConnections
 from gateway.tasks.protocol import Tools
 from gateway.tasks.web import Web
 
@@ -32,7 +33,7 @@ async def open_tools(region: str, account: str = "123456789012") -> AsyncIterato
         warden = _WardenOnFirstUse(stack, log)
         kit = Kit(processes, warden.get, web, region, account, log)
         try:
-            yield Tools(aws, Functions(kit))
+            yield Tools(aws, Functions(kit), HttpConnections(web))
         finally:
             processes.cancel_scope.cancel()
             with trio.CancelScope(shield=True):

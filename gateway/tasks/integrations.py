@@ -8,12 +8,14 @@ from typing import Final
 from gateway.asl.resources import called, parts
 from gateway.aws.catalogue import near, read_actions, read_catalogue
 from gateway.tasks.aws_sdk import AwsSdk
+from gateway.tasks.http_invoke import HttpTasks
 from gateway.tasks.lambda_function import LambdaFunctions
 from gateway.tasks.optimised import OptimisedServices
 from gateway.tasks.protocol import Integration, Runner, Tools
 
 _INTEGRATIONS: Final[tuple[Integration, ...]] = (
     LambdaFunctions,
+    HttpTasks,
     OptimisedServices,
     AwsSdk,
 )

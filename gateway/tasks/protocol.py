@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 if TYPE_CHECKING:
     from gateway.aws.client import Aws
     from gateway.tasks.functions.registry import Functions
+    from gateway.tasks.http_invoke import HttpConnections
 
 Json: TypeAlias = Any
 
@@ -45,6 +46,7 @@ class Tools:
 
     aws: Aws
     functions: Functions
+    connections: HttpConnections
 
 
 class TaskFailure(Exception):

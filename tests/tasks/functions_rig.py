@@ -32,6 +32,7 @@ class Rig:
     def __init__(self, engine, tools):
         self.engine = engine
         self.functions = tools.functions
+        self.connections = tools.connections
         self._machines = 0
 
     async def start(self, given="{}", function="f", **more):
@@ -73,6 +74,7 @@ async def calling(settings):
     settings = Settings.model_validate(settings)
     async with open_memory() as store, open_tools("us-east-1") as tools:
         tools.functions.configure(settings.functions)
+        tools.connections.configure(settings.connections)
         catalog = Catalog(store, clock, region="us-east-1", account="123456789012")
         await catalog.load()
         metrics = Metrics()
