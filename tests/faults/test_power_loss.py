@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from random import Random
 
 import pytest
 
+from gateway.store.protocol import StoreUnusable
 from tests.e2e.process import until
 from tests.faults.examine import NAME, check_promises, examine
 from tests.faults.power import Platter
@@ -66,13 +68,16 @@ def moments(log: Path, dice: Random) -> set[int]:
     return {number for some in chosen for number in some}
 
 
-def cut(log: Path, seed: int, target: Path) -> Iterator[tuple[str, Promises]]:
+def cut(
+    log: Path, seed: int, target: Path, *, honest: bool = True
+) -> Iterator[tuple[str, Promises]]:
     """The disk of each of those moments in turn, which is in ``target`` then: how it came about,
-    and what had been promised."""
+    and what had been promised. One that is not ``honest`` takes no notice of syncs."""
     dice = Random(seed)
     chosen, platter, promises = moments(log, dice), Platter(dice), Promises()
     for number, entry in enumerate(entries(log)):
-        platter.feed(entry)
+        if honest or entry.told is not Call.SYNC or entry.file is File.DIRECTORY:
+            platter.feed(entry)
         promises.feed(entry)
         if number in chosen:
             shutil.rmtree(target, ignore_errors=True)
@@ -83,11 +88,11 @@ def cut(log: Path, seed: int, target: Path) -> Iterator[tuple[str, Promises]]:
             yield f"seed {seed}, cut after entry {number} ({entry.told.name}), {how} kept", promises
 
 
-def check_cuts(running: Traffic, shim: Shim, seed: int) -> None:
+def check_cuts(running: Traffic, shim: Shim, seed: int, *, honest: bool = True) -> None:
     """Each of those disks is whole and keeps the promises."""
     target = running.daemon.config.parent / "cut"
     tried: Counter[str] = Counter()
-    for how, promises in cut(shim.log, seed, target):
+    for how, promises in cut(shim.log, seed, target, honest=honest):
         try:
             held = examine(target / NAME)
             check_promises(held, promises.started, (), promises.told)
@@ -152,3 +157,16 @@ def test_the_power_goes_after_a_sync_has_failed(watched):
     running.daemon.kill()
     running.flowing.clear()
     check_cuts(running, shim, seed=2)
+
+
+def test_syncs_are_what_keeps_the_promises(watched):
+    """Where the disk takes no notice of them, as with ``synchronous=OFF``, promises are broken, and
+    that is seen."""
+    running, shim = watched
+    running.daemon.start()
+    flow(running, 10)
+    running.daemon.kill()
+    running.flowing.clear()
+    with pytest.raises((AssertionError, sqlite3.DatabaseError, StoreUnusable)):
+        check_cuts(running, shim, seed=3, honest=False)
+    check_cuts(running, shim, seed=3)
