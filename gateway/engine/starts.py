@@ -128,9 +128,7 @@ class Starts:
                 await trio.lowlevel.checkpoint()
         changes += [MovePosition(row) for row in positions]
         if changes:
-            await self._door.commit(hots, changes)
-        for hot in hots:
-            self._door.admit(hot)
+            await self._door.begin(hots, changes)
         return results
 
     async def _known(self, requests: Sequence[StartRequest]) -> dict[_Key, ExecutionRow]:
@@ -209,6 +207,4 @@ class Starts:
             hots.append(self._first_step(row, machine, revision, changes))
             if len(hots) % _STARTS_BETWEEN_TURNS == 0:
                 await trio.lowlevel.checkpoint()
-        await self._door.commit(hots, changes)
-        for hot in hots:
-            self._door.admit(hot)
+        await self._door.begin(hots, changes)
