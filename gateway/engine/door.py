@@ -50,6 +50,8 @@ from gateway.store.protocol import (
     Upsert,
 )
 
+FULL_RETRY_SECONDS: Final = 5.0
+"""Until what a full disk has refused is tried again."""
 UNIT_RECORDS: Final = 1000
 """A long step is committed every so many records."""
 
