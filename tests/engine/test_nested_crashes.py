@@ -29,18 +29,18 @@ def begins(child: str, how: str, **more) -> dict:
     return {"Type": "Task", "Resource": START + how, "Parameters": given_, "End": True, **more}
 
 
-def branch(task: dict, **more: dict) -> dict:
+def branch(name: str, task: dict, **more: dict) -> dict:
     """A branch of a Parallel."""
-    return {"StartAt": "T", "States": {"T": task, **more}}
+    return {"StartAt": name, "States": {name: task, **more}}
 
 
 ALL = {"ErrorEquals": ["States.ALL"]}
-TRIED = {"Retry": [{**ALL, "MaxAttempts": 1}], "Catch": [{**ALL, "Next": "D"}]}
+TRIED = {"Retry": [{**ALL, "MaxAttempts": 1}], "Catch": [{**ALL, "Next": "C"}]}
 BRANCHES = [
-    branch(begins("work", ".sync", **TRIED), D={"Type": "Pass", "End": True}),
-    branch(begins("work", ".sync:2")),
-    branch(begins("forever", ".sync", TimeoutSeconds=20)),
-    branch(begins("work", "")),
+    branch("Tried", begins("work", ".sync", **TRIED), C={"Type": "Pass", "End": True}),
+    branch("Parsed", begins("work", ".sync:2")),
+    branch("Forever", begins("forever", ".sync", TimeoutSeconds=20)),
+    branch("Begun", begins("work", "")),
 ]
 PARENT = machine(
     B={

@@ -180,7 +180,7 @@ async def test_a_branch_that_is_given_up_stops_its_child(autojump_clock):
         child = await put_machine(engine, machine(W=FOREVER), "child")
         wait = {"Type": "Wait", "Seconds": 3, "Next": "F"}
         fails = {"StartAt": "W", "States": {"W": wait, "F": {"Type": "Fail"}}}
-        waits = {"StartAt": "T", "States": {"T": begins(child, ".sync")}}
+        waits = {"StartAt": "B", "States": {"B": begins(child, ".sync")}}
         both = {"Type": "Parallel", "Branches": [waits, fails], "End": True}
         arn = await parent(engine, both)
         await wait_status(engine, arn, "FAILED")
