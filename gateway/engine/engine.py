@@ -51,7 +51,6 @@ from gateway.store.protocol import (
     TimerRow,
     Upsert,
 )
-from gateway.tasks.nested import NestedExecutions
 from gateway.tasks.protocol import Runner, TaskRequest
 from gateway.tasks.s3 import S3
 
@@ -92,8 +91,7 @@ class Engine:
         self._timers = Timers(store, now, self._fire)
         self.express = Express(store, catalog, now, announce=self._announce, committed=self._told)
         self._nested = Nested(self, self._handle_for_pump)
-        own = NestedExecutions(self._nested.begin)
-        every = (own, *runners)
+        every = (self._nested.runner, *runners)
         self._dispatcher = Dispatcher(self._task, every, self._handle_for_pump, metrics)
         self._own, self._own_stimuli = trio.open_memory_channel[tuple[int, Stimulus]](2**20)
         """What the engine itself has to say to executions."""

@@ -27,7 +27,7 @@ from gateway.engine.inputs import check_input
 from gateway.engine.names import check_name
 from gateway.errors import ApiError
 from gateway.store.protocol import ExecutionRow, StoreFull, TaskRow
-from gateway.tasks.nested import Begun, ChildStart
+from gateway.tasks.nested import Begun, ChildStart, NestedExecutions
 
 if TYPE_CHECKING:
     from gateway.engine.engine import Engine
@@ -46,6 +46,7 @@ class Nested:
         self._engine = engine
         self._store = engine.store
         self._handle = handle
+        self.runner = NestedExecutions(self.begin)
         self._open: set[Key] = set()
         """Tasks that have not ended."""
         # What is in it is bounded by what is in the store.
