@@ -12,7 +12,6 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from gateway.api.documents import check_input
 from gateway.api.model import Request
 from gateway.asl.definition import ALONE, find_state
 from gateway.asl.errors import DefinitionError
@@ -21,6 +20,7 @@ from gateway.asl.resources import ACTIVITY, family, pattern
 from gateway.asl.states.state import State
 from gateway.asl.states.task import Task
 from gateway.asl.validation import accepted, accepted_state
+from gateway.engine.inputs import check_input
 from gateway.errors import ApiError
 from gateway.testing.mocks import Returned, Thrown
 from gateway.testing.verbatim import Verbatim

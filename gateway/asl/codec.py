@@ -7,7 +7,7 @@ One row holds the records of one step as a JSON array of ``[code, member, …]``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, Final, NamedTuple, get_type_hints
 
@@ -82,6 +82,11 @@ def document_numbers(data: bytes) -> list[int]:
         for i in _DOCUMENTS[_KINDS[row[0]]]
         if isinstance(row[i + 1], int)
     ]
+
+
+def kinds(data: bytes) -> Iterator[tuple[type[Record], list[Json]]]:
+    """The kind of each record and its members, the documents among them as they are stored."""
+    return ((_KINDS[code], members) for code, *members in orjson.loads(data))
 
 
 def decode(data: bytes, format: int, documents: Mapping[int, bytes]) -> list[Record]:  # noqa: A002

@@ -21,7 +21,8 @@ from gateway.callbacks.question import (
     find_question,
 )
 from gateway.engine.callbacks import OpenTask, open_task
-from gateway.engine.engine import FULL_RETRY_SECONDS, Engine
+from gateway.engine.door import FULL_RETRY_SECONDS
+from gateway.engine.engine import Engine
 from gateway.errors import ApiError, Unavailable
 from gateway.sources.webhook_request import ClientGone, Refusal, WebhookRequest
 from gateway.sources.webhook_routes import WebhookRoutes

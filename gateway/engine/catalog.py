@@ -14,7 +14,7 @@ from uuid import uuid4
 import trio
 
 from gateway.asl.states.state import StateMachine
-from gateway.engine.arns import Arns
+from gateway.engine.arns import Arns, read_arn
 from gateway.engine.compiled import Compiled, compile_definition
 from gateway.engine.machine_settings import Settings, merge_settings
 from gateway.engine.names import check_name
@@ -103,6 +103,12 @@ class Catalog:
         if row is None:
             raise ApiError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
         return row
+
+    def named_machine(self, arn: str) -> MachineRow:
+        """The machine that an ARN names, of a version and alias as well. Raises ApiError
+        InvalidArn, StateMachineDoesNotExist."""
+        read_arn(arn, "stateMachine")
+        return self.existing_machine(self.publications.named(arn).machine_arn)
 
     def active_machine(self, arn: str) -> MachineRow:
         """The machine if it may be started or changed. Raises StateMachineDeleting as well."""

@@ -22,7 +22,7 @@ from gateway.asl import stimuli
 from gateway.asl.resources import ACTIVITY, called, family, pattern
 from gateway.asl.stimuli import Stimulus
 from gateway.engine.metrics import Metrics
-from gateway.store.protocol import TaskRow
+from gateway.store.protocol import StoreClosed, TaskRow
 from gateway.tasks.protocol import Json, Runner, TaskFailure, TaskRequest
 
 _KEYS: Final = UUID("1d0ee2a4-36a8-4f8e-9c4b-0a6a3c1f7a52")
@@ -76,10 +76,14 @@ class Dispatcher:
         """Call what is there and what comes, until cancelled."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            for lane in self._lanes.values():
-                self._fill(lane)
-            task_status.started()
-            await trio.sleep_forever()
+            try:
+                for lane in self._lanes.values():
+                    self._fill(lane)
+                task_status.started()
+                await trio.sleep_forever()
+            finally:
+                # What is committed from now on is for the next life.
+                self._nursery = None
 
     async def drain(self) -> None:
         """Begin no call any more; returns when those under way have ended, and their outcomes are
@@ -164,8 +168,8 @@ class Dispatcher:
 
     async def _call(self, runner: Runner, row: TaskRow) -> Stimulus:
         again = row.started_at is not None
-        given = orjson.loads(row.input)
-        request = TaskRequest(called(row.resource), given, _key(row), row.role, again)
+        given, task = orjson.loads(row.input), (row.execution, row.number)
+        request = TaskRequest(called(row.resource), given, _key(row), row.role, again, task)
         try:
             result = await self._result(runner, request)
         except TaskFailure as failure:
@@ -184,6 +188,9 @@ class Dispatcher:
                 result = await runner.call(request)
             except TaskFailure:
                 seen("failed")
+                raise
+            except StoreClosed:
+                # What the engine itself was asked for: the daemon is at its end, not the task.
                 raise
             except Exception as bug:
                 seen("bug")

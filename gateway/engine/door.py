@@ -50,6 +50,8 @@ from gateway.store.protocol import (
     Upsert,
 )
 
+FULL_RETRY_SECONDS: Final = 5.0
+"""Until what a full disk has refused is tried again."""
 UNIT_RECORDS: Final = 1000
 """A long step is committed every so many records."""
 
@@ -93,11 +95,15 @@ class Door:
         self._hot = HotExecutions()
         self._seeds = _seeds()
         self._entries: dict[int, _Entry] = {}
+        self._beginning: dict[int, trio.Event] = {}
+        """Executions whose first unit is on its way to the disk."""
         self._log = structlog.get_logger("engine")
 
     async def handle(self, execution: int, stimulus: Stimulus) -> bool:
         """Apply the stimulus; returns when what it led to is durable. False: nothing waited for it,
         or there is no such execution. Raises StoreFull."""
+        if (begun := self._beginning.get(execution)) is not None:
+            await begun.wait()
         delivery = _Delivery(stimulus)
         entry = self._entries.setdefault(execution, _Entry())
         entry.waiting.append(delivery)
@@ -175,6 +181,20 @@ class Door:
         await self.commit([hot], changes)
         self.admit(hot)
         return row
+
+    async def begin(self, hots: list[Hot], changes: list[Change]) -> None:
+        """Write the first unit of executions, and keep them in memory. A reader may see one before
+        the writer is told: who has heard of it so early waits, or there would be two of it."""
+        begun = trio.Event()
+        self._beginning.update((hot.row.id, begun) for hot in hots)
+        try:
+            await self.commit(hots, changes)
+            for hot in hots:
+                self.admit(hot)
+        finally:
+            for hot in hots:
+                del self._beginning[hot.row.id]
+            begun.set()
 
     def admit(self, hot: Hot) -> None:
         """Take an execution that was started or advanced into the cache, if it is worth it."""

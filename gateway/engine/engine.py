@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-import orjson
 import structlog
 import trio
 
@@ -23,12 +22,13 @@ from gateway.engine.activities import ActivityQueues, ActivityTask
 from gateway.engine.arns import execution_key
 from gateway.engine.catalog import Catalog
 from gateway.engine.dispatcher import Dispatcher
-from gateway.engine.door import Door
+from gateway.engine.door import FULL_RETRY_SECONDS, Door
 from gateway.engine.expiry import expire_forever
 from gateway.engine.express import Express, ExpressStart
 from gateway.engine.histories import Histories
 from gateway.engine.map_runs import MapRuns, end_of_child, is_child
 from gateway.engine.metrics import Metrics
+from gateway.engine.nested import Nested
 from gateway.engine.outbox import Outbox
 from gateway.engine.redrive import Redrives
 from gateway.engine.starts import StartRequest, StartResult, Starts
@@ -54,7 +54,6 @@ from gateway.store.protocol import (
 from gateway.tasks.protocol import Runner, TaskRequest
 from gateway.tasks.s3 import S3
 
-FULL_RETRY_SECONDS: Final = 5.0
 _QUIET: Final = frozenset({ExecutionRow, HistoryRow, DocumentRow})
 
 
@@ -91,7 +90,9 @@ class Engine:
         )
         self._timers = Timers(store, now, self._fire)
         self.express = Express(store, catalog, now, announce=self._announce, committed=self._told)
-        self._dispatcher = Dispatcher(self._task, runners, self._handle_for_pump, metrics)
+        self._nested = Nested(self, self._handle_for_pump)
+        every = (self._nested.runner, *runners)
+        self._dispatcher = Dispatcher(self._task, every, self._handle_for_pump, metrics)
         self._own, self._own_stimuli = trio.open_memory_channel[tuple[int, Stimulus]](2**20)
         """What the engine itself has to say to executions."""
         self._log = structlog.get_logger("engine")
@@ -106,6 +107,7 @@ class Engine:
             if row.started_at is None:
                 self._queues.put(row)
             self._dispatcher.resume(row)
+            self._nested.task(row)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Recover, then keep timers, calls and outbox going until cancelled."""
@@ -116,6 +118,7 @@ class Engine:
             nursery.start_soon(self._outbox.run)
             nursery.start_soon(self._say)
             nursery.start_soon(self.map_runs.run)
+            nursery.start_soon(self._nested.run)
             await nursery.start(self._dispatcher.run)
             nursery.start_soon(self.histories.forget_unused)
             nursery.start_soon(expire_forever, self.store, self._door, self.now)
@@ -152,6 +155,8 @@ class Engine:
         name: str,
         input: str,  # noqa: A002 - the API's member
         trace: str | None = None,
+        begun_by: str | None = None,
+        waits: tuple[int, int] | None = None,
     ) -> StartResult:
         """StartExecution: the same name and input while it is RUNNING gives that execution.
 
@@ -161,11 +166,13 @@ class Engine:
         target = self.catalog.publications.target(machine_arn)
         self.catalog.active_machine(target.machine_arn)
         request = StartRequest(
-            *(target.machine_arn, name, input, None, trace), target.version, target.alias
+            *(target.machine_arn, name, input, None, trace, target.version, target.alias),
+            begun_by=begun_by,
+            waits=waits,
         )
         result = (await self._starts.start([request]))[0]
         row = result.row
-        if not result.created and (row.status != "RUNNING" or not _same(row.input, input)):
+        if not result.created and not request.means(row):
             raise ApiError("ExecutionAlreadyExists", f"Execution Already Exists: '{row.arn}'")
         if result.created:
             self._metrics.started(None)
@@ -350,16 +357,21 @@ class Engine:
                 case Insert(TaskRow() as row):
                     self._queues.put(row)
                     self._dispatcher.offer(row)
+                    self._nested.task(row)
                 case Upsert(TaskRow(started_at=None) as row):
                     self._queues.put(row, first=True)
+                case Upsert(TaskRow() as row):
+                    self._nested.task(row)
                 case DeleteTask(execution, number):
                     self._queues.discard((execution, number))
                     self._dispatcher.discard((execution, number))
+                    self._nested.task_ended((execution, number))
                     self._beats.pop((execution, number), None)
                 case _:
                     pass
         for end in ended:
             self._metrics.ended(end.status)
+            self._nested.ended(end)
             if is_child(end):
                 self.map_runs.ended(end)
             for hear in self.on_end:
@@ -386,12 +398,3 @@ def _named(token: str) -> Token:
     if named is None:
         raise ApiError("InvalidToken", "Invalid Token: 'Invalid token'")
     return named
-
-
-def _same(one: str, other: str) -> bool:
-    return one == other or _canonical(one) == _canonical(other)
-
-
-def _canonical(text: str) -> bytes:
-    # Python would take true for 1.
-    return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS)

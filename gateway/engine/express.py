@@ -194,11 +194,10 @@ class Express:
             if hot.execution.status == "RUNNING":
                 due = self._now() + LONGEST_MS
                 changes.append(Insert(TimerRow(row.id, 0, _EXPIRE, due, LONGEST_MS)))
-            await self.door.commit([hot], changes)
+            await self.door.begin([hot], changes)
         except BaseException:
             self._running.discard(row.id)
             raise
-        self.door.admit(hot)
 
     # ---------------------------------------------------- what a unit sets in motion
     def _end(self, row: ExecutionRow) -> list[Change]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+import orjson
 import trio
 
 from gateway.asl import stimuli
@@ -41,6 +42,19 @@ class StartRequest(NamedTuple):
     """The version that it is to run; None: what is current."""
     alias: str | None = None
     """The alias that chose the version."""
+    begun_by: str | None = None
+    """Key of the call of a task that begins it."""
+    waits: tuple[int, int] | None = None
+    """Execution and number of the task that waits for its end."""
+
+    def means(self, row: ExecutionRow) -> bool:
+        """Whether it asks for the execution that has its name already: for StartExecution, one that
+        runs with the same input; and a call that is made again, the one that it began."""
+        if self.begun_by is not None and row.begun_by == self.begun_by:
+            return True
+        # What another one waits for, or nobody, cannot be waited for as well.
+        same = row.status == "RUNNING" and _same(row.input, self.input)
+        return same and self.waits is None
 
 
 class StartResult(NamedTuple):
@@ -48,6 +62,15 @@ class StartResult(NamedTuple):
 
     row: ExecutionRow
     created: bool
+
+
+def _same(one: str, other: str) -> bool:
+    return one == other or _canonical(one) == _canonical(other)
+
+
+def _canonical(text: str) -> bytes:
+    # Python would take true for 1.
+    return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS)
 
 
 _STARTS_BETWEEN_TURNS: Final = 16
@@ -128,9 +151,7 @@ class Starts:
                 await trio.lowlevel.checkpoint()
         changes += [MovePosition(row) for row in positions]
         if changes:
-            await self._door.commit(hots, changes)
-        for hot in hots:
-            self._door.admit(hot)
+            await self._door.begin(hots, changes)
         return results
 
     async def _known(self, requests: Sequence[StartRequest]) -> dict[_Key, ExecutionRow]:
@@ -148,6 +169,7 @@ class Starts:
         self._catalog.active_machine(request.machine_arn)
         revision = await self._catalog.revision(request.machine_arn, request.version)
         machine = await self._catalog.compiled(revision.id)
+        parent, number = request.waits or (None, None)
         row = ExecutionRow(
             id=self._next_id(),
             arn=self._catalog.execution_arn(request.machine_arn.rpartition(":")[2], request.name),
@@ -160,6 +182,9 @@ class Starts:
             trace=request.trace,
             version=request.version,
             alias=request.alias,
+            parent=parent,
+            parent_number=number,
+            begun_by=request.begun_by,
         )
         changes += self._announce(row)
         return self._first_step(row, machine, revision, changes)
@@ -209,6 +234,4 @@ class Starts:
             hots.append(self._first_step(row, machine, revision, changes))
             if len(hots) % _STARTS_BETWEEN_TURNS == 0:
                 await trio.lowlevel.checkpoint()
-        await self._door.commit(hots, changes)
-        for hot in hots:
-            self._door.admit(hot)
+        await self._door.begin(hots, changes)

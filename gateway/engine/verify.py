@@ -66,6 +66,7 @@ def _shown(row: TimerRow | TaskRow | MapRunRow) -> str:
         return f"map run {row.number}, {row.arn}"
     if isinstance(row, TaskRow):
         state = "queued" if row.started_at is None else f"with {row.worker or 'a worker'}"
+        state = "whose call was answered" if row.submitted_at is not None else state
         return f"task {row.number} for {row.resource}, {state}"
     if row.kind in _MOVING or row.kind == CONTINUE:
         return f"timer {row.number} {row.kind}"

@@ -7,7 +7,7 @@ nothing is durable, and no thread is used, so a test's clock may jump while it i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -187,6 +187,27 @@ class MemoryStore(MemoryMapRuns):
         rows = self._tables.timers.get(execution, {})
         return [rows[key] for key in sorted(rows)]
 
+    async def nested(self, parent: int, number: int) -> ExecutionRow | None:
+        """The execution for whose end the task waits."""
+        await trio.lowlevel.checkpoint()
+        wanted = (parent, number)
+        return next((row for row in self._children_of_tasks() if _waiting(row) == wanted), None)
+
+    async def unsettled(self) -> list[tuple[int, int]]:
+        """Tasks of which, and of whose executions, only one has ended."""
+        await trio.lowlevel.checkpoint()
+        open_ = {(row.execution, row.number) for row in _nested(self._tables.tasks)}
+        return [
+            _waiting(row)
+            for row in self._children_of_tasks()
+            if (_waiting(row) in open_) is not (row.status == "RUNNING")
+            and not (row.status == "RUNNING" and row.redrives)
+        ]
+
+    def _children_of_tasks(self) -> Iterator[ExecutionRow]:
+        rows = self._tables.executions.values()
+        return (row for row in rows if row.parent is not None and row.item is None)
+
     # ----------------------------------------------------------- outbox and letters
 
     async def notifications(self, sink: str, until: int, limit: int) -> list[NotificationRow]:
@@ -329,6 +350,11 @@ def _wanted(row: ExecutionRow, which: ExecutionFilter) -> bool:
         and which.alias in {None, row.alias}
         and which.redriven in {None, row.redrives > 0}
     )
+
+
+def _waiting(row: ExecutionRow) -> tuple[int, int]:
+    """The task that waits for it."""
+    return row.parent or 0, row.parent_number or 0
 
 
 def _nested(tables: Mapping[int, Mapping[Any, R]]) -> Iterable[R]:

@@ -381,6 +381,16 @@ class Store(MapRunStore, Protocol):
         """The timers of one execution, by number and kind."""
         ...
 
+    # Executions that tasks of others wait for
+    async def nested(self, parent: int, number: int) -> ExecutionRow | None:
+        """The execution for whose end the task of this number waits, or waited."""
+        ...
+
+    async def unsettled(self) -> list[tuple[int, int]]:
+        """Execution and number of tasks that are open while what they wait for has ended, or the
+        other way round."""
+        ...
+
     # Outbox and letters
     async def notifications(self, sink: str, until: int, limit: int) -> list[NotificationRow]:
         """Due at or before ``until``, by due; of an execution only the one of lowest sequence."""

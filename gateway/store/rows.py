@@ -43,9 +43,11 @@ class ExecutionRow(NamedTuple):
     parent: int | None = None
     """Id of the execution that waits for this one."""
     parent_number: int | None = None
-    """What it waits for there: the number of a map run."""
+    """What it waits for there: the number of a map run or, without an ``item``, of a task."""
     item: int | None = None
     """For a child of a map run: index of its first item."""
+    begun_by: str | None = None
+    """Key of the call of a task that began it: the same call, made again, means this one."""
 
 
 class HistoryRow(NamedTuple):

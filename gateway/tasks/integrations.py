@@ -10,8 +10,9 @@ from gateway.aws.catalogue import near, read_actions, read_catalogue
 from gateway.tasks.aws_sdk import AwsSdk
 from gateway.tasks.http_invoke import HttpTasks
 from gateway.tasks.lambda_function import LambdaFunctions
+from gateway.tasks.nested import NestedExecutions
 from gateway.tasks.optimised import OptimisedServices
-from gateway.tasks.protocol import Integration, Runner, Tools
+from gateway.tasks.protocol import Integration, Kind, Runner, Tools
 
 _INTEGRATIONS: Final[tuple[Integration, ...]] = (
     LambdaFunctions,
@@ -20,13 +21,15 @@ _INTEGRATIONS: Final[tuple[Integration, ...]] = (
     AwsSdk,
 )
 """The first that takes a Resource calls it."""
+_KINDS: Final[tuple[Kind, ...]] = (NestedExecutions, *_INTEGRATIONS)
+"""With that which the engine builds for itself."""
 
 
 def doubts(resource: str, given: Iterable[str] | None) -> Iterator[str]:
     """Why a task with this Resource would fail whenever it is called; ``given`` are the names of
     its parameters, where they are known. Blocks: it may read the model of a service."""
     asked = called(resource)
-    taking = next((each for each in _INTEGRATIONS if each.takes(asked)), None)
+    taking = next((each for each in _KINDS if each.takes(asked)), None)
     if taking is None:
         said = f"this version of Stategate has no integration for {resource}: the task fails"
         yield said + near(_short(asked), _everything(asked))
@@ -41,7 +44,7 @@ def _short(resource: str) -> str:
 def _everything(resource: str) -> list[str]:
     """What there is instead, as far as it can be listed."""
     service, action = parts(resource)
-    every = [name for integration in _INTEGRATIONS for name in integration.resources]
+    every = [name for kind in _KINDS for name in kind.resources]
     there = read_catalogue().get(service)
     if there is not None and action in read_actions(there.botocore):
         return [f"aws-sdk:{service}:{action}"]

@@ -38,6 +38,8 @@ class TaskRequest:
     again: bool = field(default=False, compare=False)
     """Whether it was called before and a crash cut that call off, so that it may have been
     done."""
+    task: tuple[int, int] | None = None
+    """Execution and number, under which it is known here; None where it belongs to none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Runner(Protocol):
         ...
 
 
-class Integration(Protocol):
+class Kind(Protocol):
     """The class of a runner, which says without being built what it would take."""
 
     @property
@@ -90,10 +92,14 @@ class Integration(Protocol):
         """What it takes, for people: ``sqs:sendMessage``. Nothing where there is no end of it."""
         ...
 
-    def __call__(self, tools: Tools) -> Runner:
-        """A runner."""
-        ...
-
     def takes(self, resource: str) -> bool:
         """As ``Runner.takes``."""
+        ...
+
+
+class Integration(Kind, Protocol):
+    """One that needs nothing but tools."""
+
+    def __call__(self, tools: Tools) -> Runner:
+        """A runner."""
         ...

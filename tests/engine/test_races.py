@@ -282,3 +282,22 @@ async def test_nothing_is_remembered_of_what_has_ended(autojump_clock):
         assert engine._beats == {}
         assert not engine._queues._homes
         assert not engine._queues._queues[ACTIVITY].tasks
+
+
+async def test_an_execution_is_not_advanced_before_its_start_is_known(autojump_clock):
+    """Whoever sees its row before the one who starts it hears of the commit waits for him: else the
+    cache would hold what the history has gone beyond."""
+    store = LateStore()
+    async with running(store) as engine:
+        wait = {"Type": "Wait", "Seconds": 100, "End": True}
+        arn = await put_machine(engine, machine(W=wait))
+        store.seconds = 5
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(engine.start_execution, arn, "n", "{}")
+            await trio.sleep(1)
+            store.seconds = 0
+            execution = arn.replace("stateMachine", "execution") + ":n"
+            await engine.stop_execution(execution, None, None)
+        assert (await engine.execution(execution)).status == "ABORTED"
+        assert not engine._door._hot
+        assert engine._timers._armed == {}

@@ -40,6 +40,8 @@ CASES = {
     "names": lambda c: queries.names(c, "m", ["a", "b"]),
     "ids": lambda c: queries.last(c, "executions"),
     "stats": queries.stats,
+    "nested": lambda c: queries.nested(c, 1, 1),
+    "unsettled": queries.unsettled,
     "open map runs": map_runs.open_map_runs,
     "map run": lambda c: map_runs.map_run(c, "arn"),
     "map items": lambda c: map_runs.map_items(c, 1, 1, "RUNNING"),

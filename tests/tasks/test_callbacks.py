@@ -136,8 +136,8 @@ async def test_what_waits_for_a_token_takes_no_place_of_a_call(autojump_clock):
     """Of three at a time ten are called, and all wait."""
     slow = Scripted(work=at_once)
     async with running(MemoryStore(), [slow]) as engine:
-        branch = {"StartAt": "T", "States": {"T": ASK}}
-        arn = await start(engine, {"Type": "Parallel", "Branches": [branch] * 10, "End": True})
+        branches = [{"StartAt": f"T{n}", "States": {f"T{n}": ASK}} for n in range(10)]
+        arn = await start(engine, {"Type": "Parallel", "Branches": branches, "End": True})
         await trio.testing.wait_all_tasks_blocked()
         assert len({request.input["token"] for request in slow.requests}) == 10
         for number, request in enumerate(slow.requests):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 from uuid import uuid4
 
-from gateway.api.documents import check_input
 from gateway.api.model import Request, Response
 from gateway.api.operations.express import ended_express, execution_data, type_not_supported
 from gateway.api.operations.machines import described_revision
@@ -17,6 +16,7 @@ from gateway.engine.arns import qualified, read_arn
 from gateway.engine.callbacks import given_answers
 from gateway.engine.engine import Engine
 from gateway.engine.express import ExpressStart
+from gateway.engine.inputs import check_input
 from gateway.engine.map_run_pump import PENDING_REDRIVE
 from gateway.engine.names import check_name
 from gateway.engine.publications import Target
@@ -53,26 +53,20 @@ class Executions:
 
     async def start(self, request: Request) -> Response:
         """StartExecution."""
-        if self._type(request) == "EXPRESS":
+        arn = request["stateMachineArn"]
+        if self._catalog.named_machine(arn).type == "EXPRESS":
             row = await self._engine.start_express(self._wanted(request))
         else:
             name, text, trace = _given(request)
-            arn = request["stateMachineArn"]
             row = (await self._engine.start_execution(arn, name, text, trace)).row
         return {"executionArn": row.arn, "startDate": row.start_at}
 
     async def start_sync(self, request: Request) -> Response:
         """StartSyncExecution: the answer is how it ended."""
-        if self._type(request) != "EXPRESS":
+        if self._catalog.named_machine(request["stateMachineArn"]).type != "EXPRESS":
             raise type_not_supported()
         row = await self._engine.start_sync_execution(self._wanted(request))
         return ended_express(row, request)
-
-    def _type(self, request: Request) -> str:
-        arn = request["stateMachineArn"]
-        read_arn(arn, "stateMachine")
-        named = self._catalog.publications.named(arn)
-        return self._catalog.existing_machine(named.machine_arn).type
 
     def _wanted(self, request: Request) -> ExpressStart:
         target = self._catalog.publications.target(request["stateMachineArn"])

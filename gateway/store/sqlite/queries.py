@@ -125,6 +125,30 @@ def execution_tasks(connection: sqlite3.Connection, identity: int) -> list[TaskR
     return list(map(TaskRow._make, connection.execute(_select(TaskRow) + where, (identity,))))
 
 
+_NESTED = "parent IS NOT NULL AND item IS NULL"
+_UNSETTLED = f"""
+    SELECT parent, parent_number FROM tasks CROSS JOIN executions
+        ON parent = execution AND parent_number = number
+        WHERE {_NESTED} AND executions.status <> 'RUNNING'
+    UNION ALL
+    SELECT parent, parent_number FROM executions
+        WHERE {_NESTED} AND status = 'RUNNING' AND redrives = 0 AND NOT EXISTS (
+            SELECT * FROM tasks WHERE execution = parent AND number = parent_number)"""
+# A person who redrove one wants it to run.
+
+
+def nested(connection: sqlite3.Connection, parent: int, number: int) -> ExecutionRow | None:
+    """The execution for whose end the task waits."""
+    where = f"WHERE parent = ? AND parent_number = ? AND {_NESTED}"
+    found = connection.execute(_EXECUTION + where, (parent, number)).fetchone()
+    return found and ExecutionRow._make(found)
+
+
+def unsettled(connection: sqlite3.Connection) -> list[tuple[int, int]]:
+    """Tasks of which, and of whose executions, only one has ended."""
+    return connection.execute(_UNSETTLED).fetchall()
+
+
 # --------------------------------------------------------------- outbox and letters
 
 # Execution 0 stands for none: nothing is sent before or after something else there.

@@ -158,6 +158,9 @@ _VERSION_4 = (
     "ALTER TABLE tasks ADD COLUMN role TEXT",
     "ALTER TABLE map_runs ADD COLUMN redrives INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE map_runs ADD COLUMN redriven_at INTEGER",
+    "ALTER TABLE executions ADD COLUMN begun_by TEXT",
+    """CREATE INDEX execution_nested ON executions (parent, parent_number)
+        WHERE parent IS NOT NULL AND item IS NULL""",  # nested, unsettled
 )
 
 

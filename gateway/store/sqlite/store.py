@@ -114,6 +114,14 @@ class SqliteStore:
         """The timers of one execution, by number and kind."""
         return self._look(queries.execution_timers, execution)
 
+    async def nested(self, parent: int, number: int) -> ExecutionRow | None:
+        """The execution for whose end the task waits."""
+        return self._look(queries.nested, parent, number)
+
+    async def unsettled(self) -> list[tuple[int, int]]:
+        """Tasks of which, and of whose executions, only one has ended."""
+        return await self._read(queries.unsettled)
+
     # ----------------------------------------------------------- outbox and letters
 
     async def notifications(self, sink: str, until: int, limit: int) -> list[NotificationRow]:

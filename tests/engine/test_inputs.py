@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.api.documents import DOCUMENT_BYTES_MAX, check_input
+from gateway.engine.inputs import DOCUMENT_BYTES_MAX, check_input
 from gateway.errors import ApiError
 
 LITERALS = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
