@@ -29,9 +29,10 @@ def test_loads(path):
     assert load_config(path, {}).warnings == ()
 
 
-def test_both_are_there():
-    """The two examples that the README speaks of are there."""
-    assert {path.name for path in EXAMPLES.glob("*.yaml")} >= {"quickstart.yaml", "fulfilment.yaml"}
+def test_all_are_there():
+    """The examples that the README speaks of are there."""
+    wanted = {"quickstart.yaml", "fulfilment.yaml", "game.yaml"}
+    assert {path.name for path in EXAMPLES.glob("*.yaml")} >= wanted
 
 
 def now():

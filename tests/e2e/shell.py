@@ -17,6 +17,7 @@ class Shell:
     """Bash in a directory; what a block exports or leaves in the background is there afterwards."""
 
     def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self._errors = (directory / "shell.err").open("ab+")
         self._bash = subprocess.Popen(
             ["bash"],

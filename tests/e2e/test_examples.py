@@ -135,6 +135,10 @@ class Cloud:
         self._producer.produce("shop.orders", json.dumps(body).encode())
         assert self._producer.flush(10) == 0
 
+    def orders(self) -> list[dict]:
+        """What waits in the queue."""
+        return self._sqs.receive_message(QueueUrl=self._orders).get("Messages", [])
+
     def heard(self, name: str) -> list[dict]:
         """What the SNS topic has told since the last time."""
         wanted = {"QueueUrl": self._heard[name], "MaxNumberOfMessages": 10}
@@ -150,8 +154,11 @@ def cloud():
     """The stand-ins, for one test."""
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()
+    url = f"http://127.0.0.1:{server.get_host_and_port()[1]}"
     try:
-        yield Cloud(f"http://127.0.0.1:{server.get_host_and_port()[1]}")
+        # What other servers of this process were told, it knows, too.
+        httpx.post(f"{url}/moto-api/reset")
+        yield Cloud(url)
     finally:
         server.stop()
 
@@ -197,14 +204,30 @@ def test_fulfilment_from_both_sources_to_both_topics(tmp_path, cloud):
         assert running.daemon.stop() == 0
 
 
-# --------------------------------------------------------------------------------- the tour
+# ------------------------------------------------------------------------------- walk-throughs
 
 
-def tour() -> list[tuple[str, str]]:
-    """Language and text of each block of the README's tour."""
+def walk_through(heading: str) -> list[tuple[str, str]]:
+    """Language and text of each block of a chapter of the README."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    chapter = text.partition("## A tour of five minutes\n")[2].partition("\n## ")[0]
+    chapter = text.partition(f"# {heading}\n")[2].partition("\n## ")[0].partition("\n### ")[0]
     return re.findall(r"^```(\w+)\n(.*?)^```$", chapter, re.DOTALL | re.MULTILINE)
+
+
+def type_out(shell: Shell, blocks: list[tuple[str, str]], ports: dict[str, str]) -> None:
+    """Type a walk-through, whose commands print what stands below them."""
+    typed = ""
+    for language, written in blocks:
+        block = re.sub("|".join(ports), lambda found: ports[found[0]], written)
+        match language:
+            case "python":
+                name = block.splitlines()[0].removeprefix("# ")
+                (shell.directory / name).write_text(block)
+            case "sh":
+                typed, printed = block, shell.run(block)
+            case _:
+                # A person takes longer than a test: looking again is part of the tour.
+                until(partial(says, shell, typed, block, [printed]), SECONDS, f"{typed}{block}")
 
 
 def shows(printed: str, expected: str) -> bool:
@@ -247,20 +270,42 @@ def test_the_tour_as_it_is_written(tmp_path):
     (tmp_path / ".venv").symlink_to(sys.prefix)
     with example("quickstart.yaml", tmp_path) as running, Shell(tmp_path) as shell:
         ports = {"127.0.0.1:8083": running.daemon.url[7:], "127.0.0.1:8080": running.hooks[7:]}
-        installed, started, *blocks = tour()
+        installed, started, *blocks = walk_through("A tour of five minutes")
         assert installed == ("sh", "make install\n")
         assert started[1].endswith("stategate run config/quickstart.yaml\n")
         shell.run(f"export STATEGATE_ENDPOINT={running.daemon.url}")
-        typed = ""
-        for language, written in blocks:
-            block = re.sub("|".join(ports), lambda found: ports[found[0]], written)
-            match language:
-                case "python":
-                    name = block.splitlines()[0].removeprefix("# ")
-                    (tmp_path / name).write_text(block)
-                case "sh":
-                    typed, printed = block, shell.run(block)
-                case _:
-                    # A person takes longer than a test: looking again is part of the tour.
-                    until(partial(says, shell, typed, block, [printed]), SECONDS, f"{typed}{block}")
+        type_out(shell, blocks, ports)
         assert running.outcome("inbox", "heard-coffee-17")["output"]["status"] == "SUCCEEDED"
+
+
+def test_the_game_as_it_is_written(tmp_path, cloud):
+    """Every block of the game's chapter, typed one after the other, prints what stands below it."""
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    queue = f"{cloud.environment['AWS_ENDPOINT_URL']}/123456789012/game-results"
+    environment = {**cloud.environment, "RESULTS_QUEUE_URL": queue}
+    with example("game.yaml", tmp_path, **environment) as running, Shell(tmp_path) as shell:
+        ports = {
+            "http://127.0.0.1:5000": cloud.environment["AWS_ENDPOINT_URL"],
+            "127.0.0.1:8080": running.hooks[7:],
+        }
+        cloud_started, (language, started), *blocks = walk_through("An example: a game")
+        assert cloud_started == ("sh", "moto_server -p 5000\n")
+        prepared, command, _ = started.rpartition("stategate run config/game.yaml\n")
+        assert command
+        shell.run(". .venv/bin/activate")
+        shell.run(f"export STATEGATE_ENDPOINT={running.daemon.url}")
+        type_out(shell, [(language, prepared), *blocks], ports)
+        failed = running.outcome("finish-level", "ada-level-4-7f3b")
+        assert failed["output"]["report"] == "failed"
+
+
+def test_points_that_cannot_be_noted_fail_the_game(tmp_path, cloud):
+    """Without the tables the execution fails and is told of, whatever else was done."""
+    environment = {**cloud.environment, "RESULTS_QUEUE_URL": cloud.environment["ORDERS_QUEUE_URL"]}
+    level = {"run": "1", "player": "eve", "level": 1, "points": 5, "seconds": 9}
+    with example("game.yaml", tmp_path, **environment) as running:
+        httpx.post(f"{running.hooks}/levels", json=level).raise_for_status()
+        until(cloud.orders, SECONDS, "the result")
+        outcome = running.outcome("finish-level", "eve-level-1-1")
+        assert (outcome["status"], outcome["error"]) == ("FAILED", "NoPoints")
+        assert outcome["cause"] == "DynamoDb.ResourceNotFoundException"
