@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from os import urandom
 from typing import Any, Final
 from uuid import uuid4
@@ -18,9 +19,10 @@ from gateway.asl.scope import Json
 from gateway.engine.engine import Engine
 from gateway.tasks.item_formats import BadItems, items_of
 from gateway.tasks.protocol import TaskFailure, TaskRequest
-from gateway.testing.inspection import Inspected, Inspection, Read, Setting
+from gateway.testing.inspection import Inspection, Read, Setting
 from gateway.testing.mocks import Returned, Thrown
 
+_THREADS: Final = 2
 MOST_SECONDS: Final = 300
 """AWS lets a test run for that long."""
 
@@ -30,6 +32,8 @@ class StateTests:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # Large definitions and inputs take their time; in a thread they hold up nobody.
+        self._aside = partial(trio.to_thread.run_sync, limiter=trio.CapacityLimiter(_THREADS))
 
     def table(self) -> Table:
         """These operations by name."""
@@ -37,14 +41,14 @@ class StateTests:
 
     async def test(self, request: Request) -> Response:
         """TestState."""
-        test = read_state_test(request)
-        await _check_result(test, request)
+        test = await self._aside(_read, request)
         inspection = Inspection(test.state, self._setting(test, request))
-        inspection.begin()
+        await self._aside(inspection.begin)
         if inspection.wants_answer:
             answer = test.mock or await self._called(inspection.task)
-            inspection.answer(answer, test.configuration.get("mapIterationFailureCount", 0))
-        return _answer(inspection.inspected(), request)
+            failed = test.configuration.get("mapIterationFailureCount", 0)
+            await self._aside(inspection.answer, answer, failed)
+        return await self._aside(_answer, inspection, request)
 
     async def _called(self, task: Task | None) -> Returned | Thrown:
         """What the task comes to when it is called for real."""
@@ -81,13 +85,15 @@ class StateTests:
         )
 
 
-async def _check_result(test: StateTest, request: Request) -> None:
+def _read(request: Request) -> StateTest:
+    """The test, whose mock is one that the task could come to."""
+    test = read_state_test(request)
     mode = request.get("mock", {}).get("fieldValidationMode") or "STRICT"
-    if not isinstance(test.mock, Returned) or test.resource is None or mode == "NONE":
-        return
-    answer = await trio.to_thread.run_sync(answer_of, test.resource)
-    if answer is not None:
-        check_result(answer, test.mock.output, mode)
+    if isinstance(test.mock, Returned) and test.resource is not None and mode != "NONE":
+        answer = answer_of(test.resource)
+        if answer is not None:
+            check_result(answer, test.mock.output, mode)
+    return test
 
 
 def _reader(data: str) -> Read:
@@ -101,7 +107,8 @@ def _reader(data: str) -> Read:
     return read
 
 
-def _answer(found: Inspected, request: Request) -> Response:
+def _answer(inspection: Inspection, request: Request) -> Response:
+    found = inspection.inspected()
     told = {
         "output": found.output,
         "error": found.error,
