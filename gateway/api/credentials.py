@@ -41,7 +41,8 @@ class AccessKey(Strict):
     """Taken as well, while the secret is being changed."""
     actions: tuple[str, ...] = ("*",)
     """Operations that are allowed, with `*` for any text: `StartExecution`, `Describe*`. Those of
-    Stategate itself are named `stategate:*`; `*` alone does not mean them."""
+    Stategate itself are named `stategate:*`; `*` alone does not mean them. TestState with
+    `revealSecrets` asks for `RevealSecrets`, too."""
     machines: tuple[str, ...] = ("*",)
     """Names of the state machines that may be named in a request, with `*` for any text."""
 
@@ -101,19 +102,24 @@ class Guard:
         if caller is None:
             return
         key = self._keys().get(caller)
-        own = prefix == _OWN_PREFIX
-        action = f"{OWN}{operation}" if own else operation
-        if key is not None and _may(key, action, request):
-            return
-        resource = next(_machines(request), "*")
-        message = f"{caller} is not authorized to perform: {action} on resource: {resource}"
-        error = ApiError("AccessDeniedException", message)
-        raise self._refused(error, "permission", key=caller, action=action)
+        for action in _actions(prefix, operation, request):
+            if key is None or not _may(key, action, request):
+                resource = next(_machines(request), "*")
+                message = f"{caller} is not authorized to perform: {action} on resource: {resource}"
+                error = ApiError("AccessDeniedException", message)
+                raise self._refused(error, "permission", key=caller, action=action)
 
     def _refused(self, error: ApiError, reason: str, **said: str) -> ApiError:
         self._metrics.refused(reason)
         self._log.warning("request refused", reason=reason, code=error.code, **said)
         return error
+
+
+def _actions(prefix: str, operation: str, request: Request) -> Iterator[str]:
+    """What the caller has to be allowed to do."""
+    yield f"{OWN}{operation}" if prefix == _OWN_PREFIX else operation
+    if request.get("revealSecrets"):
+        yield "RevealSecrets"
 
 
 def _may(key: AccessKey, action: str, request: Request) -> bool:

@@ -30,6 +30,7 @@ STARTED = json.dumps({"stateMachineArn": MACHINE, "input": '{"ü": 1}'}).encode(
 KEYS = {
     "AKALL": {"secret": "all-secret", "previous_secret": "old-secret"},
     "AKSTART": {"secret": "s", "actions": ["Start*", "List*"], "machines": ["orders-*"]},
+    "AKTEST": {"secret": "t", "actions": ["TestState"]},
     "AKOWN": {"secret": "own", "actions": ["stategate:List*"]},
 }
 
@@ -72,7 +73,7 @@ class World:
 
 @pytest.fixture
 def world():
-    """With three keys."""
+    """With these keys."""
     return World(KEYS)
 
 
@@ -169,6 +170,14 @@ async def test_clocks_may_differ_by_five_minutes(world, minutes, taken):
             {"executionArn": "arn:aws:states:us-east-1:123456789012:execution:bills:e"},
             False,
         ),
+        ("AKTEST", "AWSStepFunctions.TestState", {"definition": "{}"}, True),
+        (
+            "AKTEST",
+            "AWSStepFunctions.TestState",
+            {"definition": "{}", "revealSecrets": True},
+            False,
+        ),
+        ("AKALL", "AWSStepFunctions.TestState", {"definition": "{}", "revealSecrets": True}, True),
         ("AKOWN", "Stategate.ListLetters", {}, True),
         ("AKOWN", "Stategate.Reload", {}, False),
         ("AKOWN", START, {"stateMachineArn": MACHINE}, False),
