@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol
 
 import httpcore
 
-from gateway.http.client import Client, Headers, Response
+from gateway.http.client import Client, Headers, Response, UnknownHost
 from gateway.http.guard import PublicOnly
 from gateway.http.sizes import TooLarge
 
@@ -66,6 +66,8 @@ class Connections:
                 method, url, headers, body, connect_seconds=_CONNECT_SECONDS
             ) as response:
                 return await _read(response, most_bytes)
+        except UnknownHost as failure:
+            raise Unanswered(str(failure)) from None
         except _ERRORS as failure:
             raise Unanswered(f"{type(failure).__name__}: {failure}".rstrip(": ")) from None
 

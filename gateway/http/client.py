@@ -8,6 +8,7 @@ are unwanted. What fails raises httpcore's errors.
 from __future__ import annotations
 
 import re
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -27,6 +28,10 @@ _VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 _TARGET: Final = re.compile(rb"[\x21-\x7e]+")
 
 Headers = Iterable[tuple[str, str]]
+
+
+class UnknownHost(httpcore.ConnectError):
+    """The name of the far side does not resolve."""
 
 
 class Response:
@@ -171,7 +176,12 @@ class Client:
     async def _open(
         self, origin: _Origin, connect_seconds: float | None
     ) -> httpcore.AsyncNetworkStream:
-        stream = await self._network.connect_tcp(origin.host, origin.port, connect_seconds)
+        try:
+            stream = await self._network.connect_tcp(origin.host, origin.port, connect_seconds)
+        except httpcore.ConnectError as failure:
+            if isinstance(failure.__cause__, socket.gaierror):
+                raise UnknownHost(f"{origin.host}: {failure.__cause__.strerror}") from failure
+            raise
         if origin.scheme == "http":
             return stream
         return await stream.start_tls(self._trust, origin.host, connect_seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
@@ -11,10 +12,11 @@ from itertools import pairwise
 import httpcore
 import pytest
 import trio
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.http.client import Client, Response
+from gateway.http.client import Client, Response, UnknownHost
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -135,6 +137,7 @@ async def test_an_answer_that_comes_too_late_is_nobodys():
     async with talking(far) as client:
         assert await asked(client, far) == (200, b"ok")
         [[(_, idle)]] = client._idle.values()
+        await trio.testing.wait_all_tasks_blocked()
         await far.streams[0].send_all(OK)
         await trio.lowlevel.wait_readable(idle.get_extra_info("socket"))
         assert await asked(client, far) == (200, b"ok")
@@ -239,3 +242,24 @@ async def test_an_answer_is_the_same_however_it_is_cut(cuts, chunks):
     assert (response.status, response.headers[0]) == (200, ("A", "b"))
     assert await whole(response) == b"hello"
     assert response.leaves_connection_good
+
+
+async def test_a_name_that_does_not_resolve_is_told_with_the_name():
+    """As AWS's own client tells it."""
+    trio.socket.set_custom_hostname_resolver(Names())
+    client = Client(ssl.create_default_context(), httpcore.TrioBackend())
+    with pytest.raises(UnknownHost, match=r"^nowhere\.example: Name or service not known$"):
+        async with client.ask("POST", "http://nowhere.example/", [], b""):
+            pass
+
+
+class Names(trio.abc.HostnameResolver):
+    """A name service that knows no name."""
+
+    async def getaddrinfo(self, host, port, family=0, type=0, proto=0, flags=0):  # noqa: A002
+        """As the operating system says it."""
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    async def getnameinfo(self, sockaddr, flags):
+        """Not asked for."""
+        raise NotImplementedError
