@@ -426,10 +426,10 @@ class _Reader:
             self._close(line, "done", line.parent)
         return ends or bool(line.targets)
 
-    def _abort(self, line: Line, type_: str, event: Json) -> bool:
+    def _abort(self, line: Line, type_: str, _event: Json) -> bool:
         allowed = line.phase in ABORTS.get(type_, ()) and line.definition["Type"] == type_
-        self._must(line.parent is not None, event, "gives up the execution's own line")
-        if not allowed or any(child.is_open() for child in line.children):
+        inside = line.parent is not None
+        if not (allowed and inside) or any(child.is_open() for child in line.children):
             return False
         line.give_up()
         line.over, line.last = "aborted", self._id
