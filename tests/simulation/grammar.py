@@ -45,6 +45,7 @@ PHASES: dict[str, dict[str, set[str]]] = {
     "MapRunSucceeded": {"Map": {"RunStarted"}},
     "MapRunFailed": {"Map": {"RunStarted"}},
     "MapRunAborted": {"Map": {"RunStarted"}},
+    "MapRunRedriven": {"Map": {"Entered"}},
     "MapStateSucceeded": {"Map": {"Started", "RunSucceeded"}},
     "MapStateFailed": {"Map": {"Started", "Evaluation", "RunFailed"}},
 }
@@ -375,9 +376,10 @@ class _Reader:
 
     def _take_run(self, line: Line, event: Json) -> bool:
         word = event["type"].removeprefix("Map")
-        if not _is_distributed(line.definition):
+        again = word == "RunRedriven"
+        if not _is_distributed(line.definition) or (again and line.last != line.revived):
             return False
-        line.phase = word
+        line.phase = "RunStarted" if again else word
         if word == "RunSucceeded":
             line.run = self._id
         else:
@@ -469,11 +471,12 @@ class _Reader:
 
 
 _OF_STATES = ("Entered", "Exited", "Aborted")
+_OF_RUNS = ("Started", "Succeeded", "Failed", "Aborted", "Redriven")
 _OF_JOINS: dict[str, Callable[[_Reader, Line, Json], bool]] = {
     "ParallelStateStarted": _Reader._begin_join,
     "MapStateStarted": _Reader._begin_join,
     "MapIterationStarted": _Reader._begin_iteration,
-    **{f"MapRun{how}": _Reader._take_run for how in ("Started", "Succeeded", "Failed", "Aborted")},
+    **{f"MapRun{how}": _Reader._take_run for how in _OF_RUNS},
     "ParallelStateSucceeded": _Reader._complete,
     "MapStateSucceeded": _Reader._complete,
     "ParallelStateFailed": _Reader._fail_join,

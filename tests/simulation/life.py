@@ -69,6 +69,7 @@ class Hooks:
             "method": "POST",
             "raw_path": path.encode(),
             "query_string": b"",
+            "client": None,
             "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
         }
 

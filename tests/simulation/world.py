@@ -157,7 +157,8 @@ class World:
                     # One that ends as it begins is written once.
                     told.setdefault((row.id, row.status), set())
                 case RedriveExecution(execution=execution):
-                    told.setdefault((execution, "RUNNING"), set())
+                    if execution not in self.lives.children:
+                        told.setdefault((execution, "RUNNING"), set())
                 case EndExecution(execution=execution, status=status):
                     if execution not in self.lives.children:
                         told.setdefault((execution, status), set())
