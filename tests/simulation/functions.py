@@ -121,8 +121,9 @@ class Functions:
             self.wrong.append(f"{request} is called without a start on disk")
 
     def _stands(self, request: TaskRequest) -> bool:
-        started = (row for row in self._open() if row.started_at is not None)
-        return any(_key(row) == request.key for row in started)
+        """Whether the task is on disk, has begun, and its call has not been answered."""
+        begun = (row for row in self._open() if row.started_at is not None)
+        return any(_key(row) == request.key and row.submitted_at is None for row in begun)
 
     def _open(self) -> list[TaskRow]:
         """Tasks that stand; those of Express executions have no other place than memory."""

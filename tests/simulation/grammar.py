@@ -71,8 +71,8 @@ EVALUATED = {
     # An expression that fails when a state begins or ends, or in what has caught its failure.
     **{kind: {"Entered"} for kind in ("Pass", "Choice", "Succeed", "Wait", "Fail")},
     "Task": {"Entered", *TASK_FAILURES},
-    "Parallel": {"Entered", "Started", "Succeeded"},
-    "Map": {"Entered", "Started", "Succeeded", "RunFailed", "RunSucceeded"},
+    "Parallel": {"Entered", "Started", "Succeeded", "Evaluation"},
+    "Map": {"Entered", "Started", "Succeeded", "Evaluation", "RunFailed", "RunSucceeded"},
 }
 
 
