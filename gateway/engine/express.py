@@ -122,8 +122,9 @@ class Express:
         self._told = committed
         self._timers = Timers(self.rows, now, self._fire)
         self._running: set[int] = set()
+        self._synchronous: set[int] = set()
+        """Those of which nobody is told but who waits, and nobody if he has gone."""
         self._waited_for: dict[int, trio.Event] = {}
-        """The synchronous ones."""
         self._ended: dict[int, ExecutionRow] = {}
         self._log = structlog.get_logger("express")
 
@@ -148,6 +149,7 @@ class Express:
         """Run an execution to its end, whose row it returns. Raises ApiError as ``start``."""
         row = await self._row(wanted)
         ended = self._waited_for[row.id] = trio.Event()
+        self._synchronous.add(row.id)
         try:
             await self._begin(row, [])
             await ended.wait()
@@ -196,12 +198,12 @@ class Express:
                 changes.append(Insert(TimerRow(row.id, 0, _EXPIRE, due, LONGEST_MS)))
             await self.door.begin([hot], changes)
         except BaseException:
-            self._running.discard(row.id)
+            self._forget(row.id)
             raise
 
     # ---------------------------------------------------- what a unit sets in motion
     def _end(self, row: ExecutionRow) -> list[Change]:
-        if row.id in self._waited_for:
+        if row.id in self._synchronous:
             return []
         return [DeleteExpress(row.id), *self._announce(row)]
 
@@ -209,13 +211,17 @@ class Express:
         self._timers.committed(unit)
         for row in ended:
             self.rows.forget(row.id)
-            self._running.discard(row.id)
+            self._forget(row.id)
             waiting = self._waited_for.get(row.id)
             if waiting is not None:
                 self._ended[row.id] = row
                 waiting.set()
         timeless = [each for each in unit if not _is_timer(each)]
         self._told(timeless, ended)
+
+    def _forget(self, execution: int) -> None:
+        self._running.discard(execution)
+        self._synchronous.discard(execution)
 
     async def _fire(self, row: TimerRow) -> None:
         stimulus: Stimulus = stimuli.TimerFired(row.number, row.kind, row.due)

@@ -127,11 +127,12 @@ class MapRunPump:
             try:
                 await self._run()
             except StoreFull:
+                # What was to be started or counted then is not.
+                self._begin_anew()
                 await trio.sleep(FULL_RETRY_SECONDS)
             except StoreConflict:
                 # The run has ended meanwhile, or a child of this item is there already.
-                self._ended_early = {}
-                self._running.clear()
+                self._begin_anew()
                 if not self.over:
                     # The end of a run is told at once; whatever else it is must not spin.
                     with trio.move_on_after(CONFLICT_RETRY_SECONDS):
@@ -145,6 +146,11 @@ class MapRunPump:
                 await trio.sleep(FULL_RETRY_SECONDS)
             else:
                 return
+
+    def _begin_anew(self) -> None:
+        """From the rows, when it goes on."""
+        self._ended_early = {}
+        self._running.clear()
 
     async def _run(self) -> None:
         if not self.over and self._ended_early is not None:

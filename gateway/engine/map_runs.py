@@ -133,6 +133,7 @@ class MapRuns:
         known = sum(each.items for each in counts.values())
         if row.total is not None and row.total > known:
             # Nobody knows how many batches there will be.
-            pending = row.total - known
-            counts["PENDING" if row.open else "ABORTED"] = MapRunCounts(pending, pending)
+            status, pending = "PENDING" if row.open else "ABORTED", row.total - known
+            executions, items = counts.get(status, (0, 0))
+            counts[status] = MapRunCounts(executions + pending, items + pending)
         return counts

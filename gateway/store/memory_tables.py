@@ -230,19 +230,21 @@ class Tables:
 
     def sweep(self, before: int, limit: int) -> int:
         """See ``Store.sweep``."""
-        telling = {row.execution for row in self.notifications.values()}
+        needed = {row.execution for row in self.notifications.values()}
+        needed |= {row.execution for row in self.map_runs.values() if row.open}
+        children = (row for row in self.executions.values() if row.item is not None)
+        needed |= {row.id for row in children if row.parent in self.executions}
         ended = sorted(
             (row.stop_at, row.id)
             for row in self.executions.values()
-            if row.stop_at is not None and row.stop_at < before and row.id not in telling
+            if row.stop_at is not None and row.stop_at < before and row.id not in needed
         )
         for _, identity in ended[:limit]:
             self._forget(self.executions.pop(identity))
         # A child of a map run belongs to <machine>/<label>.
         kept = {row.machine_arn.partition("/")[0] for row in self.executions.values()}
-        needed = kept | self.machines.keys()
-        needed |= {row.machine_arn for row in self.express.values()}
-        for revision in [r for r in self.revisions.values() if r.machine_arn not in needed]:
+        kept |= self.machines.keys() | {row.machine_arn for row in self.express.values()}
+        for revision in [r for r in self.revisions.values() if r.machine_arn not in kept]:
             del self.revisions[revision.id]
         return min(len(ended), limit)
 

@@ -463,7 +463,8 @@ class Store(MapRunStore, Protocol):
     async def sweep(self, before: int, limit: int) -> int:
         """Delete up to ``limit`` executions that ended before ``before`` with all that is theirs
         (history, documents), then revisions of which no execution and no machine is left; returns
-        how many executions went. Ones with notifications outstanding stay. Raises StoreFull."""
+        how many executions went. Ones with notifications outstanding or a map run that is open
+        stay, and children of a map run while their parent is there. Raises StoreFull."""
         ...
 
     async def backup(self, path: str) -> None:

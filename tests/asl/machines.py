@@ -21,12 +21,42 @@ paths = st.sampled_from(
 )
 
 
+expressions = st.sampled_from(
+    [
+        "$states.input",
+        "$states.input.a",
+        "$states.input.items",
+        "$states.input.items[0]",
+        "$states.context.State.Name",
+        "$states.context.Execution.Input.a",
+        "$v2",
+        "$v1.a",
+        "$sum($states.input.items)",
+        "$states.input.a + 1",
+        "$random() < 2",
+        "$length($uuid())",
+        "[1, 2].{'a': $}",
+        "$none",
+    ]
+).map(lambda text: "{% " + text + " %}")
+"""Some of them fail, some of them for some inputs."""
+LANGUAGE = {"QueryLanguage": "JSONata"}
+
+
 @st.composite
 def assigning(draw, state, depth):
     """The state with a random Assign: each depth has a variable of its own, for none may have the
     name of one around it."""
     if draw(st.booleans()):
         state = {**state, "Assign": {f"v{depth}.$": draw(paths), f"w{depth}": draw(json_values)}}
+    return state
+
+
+@st.composite
+def assigning_jsonata(draw, state, depth):
+    """As ``assigning``, in JSONata."""
+    if draw(st.booleans()):
+        state = {**state, "Assign": {f"v{depth}": draw(expressions), f"w{depth}": 1}}
     return state
 
 
@@ -58,8 +88,10 @@ def shaped(draw, state, depth, *, fails=False):
 
 
 @st.composite
-def states(draw, depth):  # noqa: PLR0911 - one return for each type
-    """One state without Next or End."""
+def states(draw, depth, whole):  # noqa: PLR0911 - one return for each type
+    """One state without Next or End. ``whole``: the machine is written in JSONata."""
+    if whole or draw(st.integers(0, 3)) == 0:
+        return draw(jsonata_states(depth, whole))
     kinds = ["Pass", "Template", "Task", "Wait", "Choice", "Fail"]
     kinds += ["Parallel", "Map", "Distributed"] * (depth > 0)
     match draw(st.sampled_from(kinds)):
@@ -68,8 +100,7 @@ def states(draw, depth):  # noqa: PLR0911 - one return for each type
         case "Template":
             return draw(shaped({"Type": "Pass", "Parameters": {"a.$": draw(paths), "b": 1}}, depth))
         case "Task":
-            task = {"Type": "Task", "Resource": ACTIVITY, "TimeoutSeconds": 60}
-            return draw(shaped(task, depth, fails=True))
+            return draw(shaped(draw(tasks), depth, fails=True))
         case "Wait":
             return draw(assigning({"Type": "Wait", "Seconds": draw(st.integers(0, 3))}, depth))
         case "Choice":
@@ -77,18 +108,10 @@ def states(draw, depth):  # noqa: PLR0911 - one return for each type
         case "Fail":
             return {"Type": "Fail", "Error": draw(st.sampled_from(["Custom", "Other"]))}
         case "Parallel":
-            branches = draw(st.lists(programs(depth - 1), min_size=1, max_size=3))
+            branches = draw(st.lists(programs(depth - 1, whole), min_size=1, max_size=3))
             return draw(shaped({"Type": "Parallel", "Branches": branches}, depth, fails=True))
         case kind:
-            state = {
-                "Type": "Map",
-                "ItemsPath": "$.items",
-                "MaxConcurrency": draw(st.integers(0, 2)),
-                "ItemProcessor": draw(programs(depth - 1)),
-            }
-            if kind == "Distributed":
-                state["ItemProcessor"]["ProcessorConfig"] = DISTRIBUTED
-                state["ToleratedFailureCount"] = draw(st.integers(0, 2))
+            state = {"ItemsPath": "$.items", **draw(maps(depth, whole, kind))}
             return draw(shaped(state, depth, fails=True))
 
 
@@ -118,31 +141,121 @@ def prefixed(program, prefix):
     return {**program, "StartAt": prefix + program["StartAt"], "States": states}
 
 
+RESOURCES = [ACTIVITY, "arn:aws:lambda:us-east-1:123456789012:function:f"]
+RESOURCES += ["arn:aws:states:::lambda:invoke"]
+tasks = st.sampled_from(RESOURCES).map(
+    lambda resource: {"Type": "Task", "Resource": resource, "TimeoutSeconds": 60}
+)
+
+
 @st.composite
-def programs(draw, depth=2):
+def maps(draw, depth, whole, kind):
+    """A Map, inline or distributed, without its items."""
+    state = {
+        "Type": "Map",
+        "MaxConcurrency": draw(st.integers(0, 2)),
+        "ItemProcessor": draw(programs(depth - 1, whole)),
+    }
+    if kind == "Distributed":
+        state["ItemProcessor"]["ProcessorConfig"] = DISTRIBUTED
+        state["ToleratedFailureCount"] = draw(st.integers(0, 2))
+    return state
+
+
+@st.composite
+def jsonata_states(draw, depth, whole):
+    """One state in JSONata, without Next or End."""
+    kinds = ["Pass", "Task", "Wait", "Choice", "Fail", "Succeed"]
+    kinds += ["Parallel", "Map", "Distributed"] * (depth > 0)
+    kind = draw(st.sampled_from(kinds))
+    state = {**({} if whole else LANGUAGE), **draw(jsonata_idea(kind, depth, whole))}
+    if kind in {"Choice", "Fail"}:
+        return state
+    if draw(st.booleans()):
+        state["Output"] = draw(expressions | st.just({"a": 1, "items": [1]}))
+        if kind not in {"Pass", "Wait", "Succeed"}:
+            state["Output"] = draw(expressions | st.just("{% $states.result %}"))
+    if kind != "Succeed":
+        state = draw(assigning_jsonata(state, depth))
+    if kind not in {"Pass", "Wait", "Succeed"} and draw(st.booleans()):
+        state["Retry"] = [draw(retriers())]
+    return state
+
+
+@st.composite
+def jsonata_idea(draw, kind, depth, whole):
+    """What is particular to the state's type."""
+    match kind:
+        case "Wait":
+            return {"Type": kind, "Seconds": draw(st.just(1) | expressions)}
+        case "Fail":
+            return {"Type": kind, "Error": draw(st.just("Custom") | expressions)}
+        case "Task":
+            return {**draw(tasks), "Arguments": {"a": draw(expressions)}}
+        case "Parallel":
+            branches = st.lists(programs(depth - 1, whole), min_size=1, max_size=2)
+            return {"Type": kind, "Branches": draw(branches)}
+        case "Map" | "Distributed":
+            items = draw(st.just([1, 2]) | expressions)
+            return {**draw(maps(depth, whole, kind)), "Items": items}
+        case _:
+            return {"Type": kind}
+
+
+def in_jsonata(state, whole):
+    """Whether the state is written in it."""
+    return whole or "QueryLanguage" in state
+
+
+@st.composite
+def programs(draw, depth=2, whole=False):
     """A machine, branch or iteration: a line of states that may jump ahead."""
-    line = draw(st.lists(states(depth), min_size=1, max_size=4))
+    line = draw(st.lists(states(depth, whole), min_size=1, max_size=4))
     named = {f"S{i}": inside(state, f"S{i}") for i, state in enumerate(line)}
     named["End"] = {"Type": "Pass", "End": True}
     names = list(named)
     for i, name in enumerate(names[:-1]):
-        later = names[i + 1 :]
-        state = named[name]
-        if state["Type"] == "Choice":
-            rule = {"Variable": "$", "IsPresent": True, "Next": draw(st.sampled_from(later))}
-            rule = draw(assigning(rule, depth))
-            state.update(Choices=[rule], Default=later[0])
-        elif state["Type"] != "Fail":
-            state["Next"] = later[0]
-        if "Retry" in state and draw(st.booleans()):
-            catcher = {"ErrorEquals": ["States.ALL"], "Next": later[-1]}
-            state["Catch"] = [draw(assigning(catcher, depth))]
-        if state["Type"] == "Fail":
+        draw(led_on(named, name, names[i + 1 :], depth, whole))
+        if named[name]["Type"] in {"Fail", "Succeed"}:
             # What follows must be named by somebody.
-            named[name] = {"Type": "Choice", "Choices": [], "Default": later[0]}
-            named[name]["Choices"] = [{"Variable": "$.a", "IsNull": True, "Next": f"F{i}"}]
-            named[f"F{i}"] = state
+            ending, last = named[name], names[i + 1]
+            named[name] = {"Type": "Choice", "Default": last}
+            rule = {"Condition": "{% $states.input.a = null %}"}
+            if not in_jsonata(ending, whole):
+                rule = {"Variable": "$.a", "IsNull": True}
+            elif not whole:
+                named[name] |= LANGUAGE
+            named[name]["Choices"] = [{**rule, "Next": f"F{i}"}]
+            named[f"F{i}"] = ending
     return {"StartAt": "S0", "States": named}
+
+
+@st.composite
+def led_on(draw, named, name, later, depth, whole):
+    """Where the state leads, and what catches its failures."""
+    state = named[name]
+    jsonata = in_jsonata(state, whole)
+    assigned = assigning_jsonata if jsonata else assigning
+    if state["Type"] == "Choice":
+        rule = {"Variable": "$", "IsPresent": True}
+        if jsonata:
+            rule = {"Condition": draw(st.just("{% true %}") | expressions)}
+        rule = draw(assigned({**rule, "Next": draw(st.sampled_from(later))}, depth))
+        state.update(Choices=[rule], Default=later[0])
+    elif state["Type"] not in {"Fail", "Succeed"}:
+        state["Next"] = later[0]
+    if "Retry" in state and draw(st.booleans()):
+        catcher = draw(assigned({"ErrorEquals": ["States.ALL"], "Next": later[-1]}, depth))
+        if jsonata and draw(st.booleans()):
+            catcher["Output"] = draw(st.just("{% $states.errorOutput %}") | expressions)
+        state["Catch"] = [catcher]
+
+
+@st.composite
+def machines(draw):
+    """A whole machine, in JSONPath with some states in JSONata, or in JSONata."""
+    whole = draw(st.booleans())
+    return {**draw(programs(2, whole)), **(LANGUAGE if whole else {})}
 
 
 inputs = st.fixed_dictionaries(

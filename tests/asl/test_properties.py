@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.asl import stimuli
 from gateway.asl.frame import Task, Timer
 from tests.asl.driver import Driver
-from tests.asl.machines import inputs, programs
+from tests.asl.machines import inputs, machines
 from tests.simulation.grammar import check_history
 
 FINAL = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
@@ -55,7 +55,7 @@ def go_on(data, driver, steps=60, budget=200):
 
 
 @thorough
-@given(programs(), inputs, st.data())
+@given(machines(), inputs, st.data())
 def test_fold_equals_live(definition, given_input, data):
     """Whatever happens, the history alone gives the live state, down to what is outstanding."""
     driver = Driver(definition, given_input)
@@ -65,7 +65,7 @@ def test_fold_equals_live(definition, given_input, data):
 
 
 @thorough
-@given(programs(), inputs, st.data())
+@given(machines(), inputs, st.data())
 def test_a_repeated_stimulus_changes_nothing(definition, given_input, data):
     """An answer, hand-out or timer that comes twice counts once."""
     driver = Driver(definition, given_input)
@@ -79,7 +79,7 @@ def test_a_repeated_stimulus_changes_nothing(definition, given_input, data):
 
 
 @thorough
-@given(programs(), inputs, st.data())
+@given(machines(), inputs, st.data())
 def test_histories_obey_the_grammar(definition, given_input, data):
     """Whatever happens, also after an end from outside and redrives, AWS could have written it."""
     driver = Driver(definition, given_input)
@@ -100,7 +100,7 @@ def test_histories_obey_the_grammar(definition, given_input, data):
 
 
 @thorough
-@given(programs(), inputs, st.data())
+@given(machines(), inputs, st.data())
 def test_ids_count_from_one_and_point_back(definition, given_input, data):
     """Event ids are 1, 2, 3 …, and previousEventId is always an earlier event."""
     driver = Driver(definition, given_input)
@@ -121,7 +121,7 @@ def _in_time(driver, stimulus):
 
 
 @thorough
-@given(programs(), inputs, st.data())
+@given(machines(), inputs, st.data())
 def test_the_budget_changes_nothing_but_the_steps(definition, given_input, data):
     """An execution that stops after every transition writes what one without a budget writes."""
     one, many = Driver(definition, given_input), Driver(definition, given_input)
@@ -135,7 +135,7 @@ def test_the_budget_changes_nothing_but_the_steps(definition, given_input, data)
 
 
 @thorough
-@given(programs(), inputs, st.data())
+@given(machines(), inputs, st.data())
 def test_an_end_leaves_nothing_outstanding(definition, given_input, data):
     """When an execution has ended, no timer and no task of it is left."""
     driver = Driver(definition, given_input)

@@ -59,6 +59,19 @@ async def test_a_synchronous_one_leaves_nothing(store, autojump_clock):
         assert engine.express._running == set()
 
 
+async def test_nobody_is_told_of_a_synchronous_one_whose_caller_has_gone(store, autojump_clock):
+    """It runs to its end, of which no sink hears, as of any other."""
+    async with running(store) as engine:
+        engine._outbox.configure([route(FakeSink(), when=EVERY)])
+        wanted, ended = await express(engine, SLEEP), ends(engine)
+        with trio.move_on_after(1):
+            await engine.start_sync_execution(wanted)
+        await trio.sleep(200)
+        assert [row.status for row in ended] == ["SUCCEEDED"]
+        assert store._tables.notifications == {}
+        assert engine.express._synchronous == set()
+
+
 async def test_an_asynchronous_one_is_a_row_until_it_ends(store, autojump_clock):
     """Durable before it is answered, gone in the unit that has the notification of its end."""
     sink = FakeSink()

@@ -10,8 +10,9 @@ import trio
 
 from gateway.engine.engine import Engine
 from gateway.engine.verify import verify
+from gateway.store.map_runs import CountMapRun, HoldMapRun
 from gateway.store.memory import open_memory
-from gateway.store.protocol import ExecutionFilter, ExecutionRow, Page
+from gateway.store.protocol import ExecutionFilter, ExecutionRow, Page, StoreFull
 from tests.engine.rig import ACTIVITY, TASK, build, running, wait_status
 
 PASS = {"Type": "Pass", "End": True}
@@ -255,3 +256,37 @@ async def test_a_map_run_inside_a_child(autojump_clock):
         assert row.output == "[[1,2],[3]]"
         machines = {each.machine_arn.rpartition(":")[2] for each in await children(engine)}
         assert machines == {"m/items", "m/inner"}
+
+
+async def test_a_full_disk_delays_a_run(autojump_clock, monkeypatch):
+    """What finds no room, children or the count of what a reader has found, is done when there is
+    some, by the same daemon."""
+    async with open_memory() as store, running(store) as engine:
+        commit, full = store.commit, []
+
+        async def fill(unit):
+            if any(isinstance(each, HoldMapRun | CountMapRun) for each in unit) and len(full) < 3:
+                full.append(unit)
+                raise StoreFull("full")
+            await commit(unit)
+
+        monkeypatch.setattr(store, "commit", fill)
+        monkeypatch.setattr(engine.map_runs._s3, "items", lambda _reader: iter([1, 2, 3]))
+        place = {"Bucket": "b", "Key": "k"}
+        reader = {"Resource": "arn:aws:states:::s3:getObject", "Parameters": place}
+        reader["ReaderConfig"] = {"InputType": "JSON"}
+        arn = await start(engine, distributed(PASS, ItemReader=reader), {})
+        assert (await ended(engine, arn, "SUCCEEDED")).output == "[1,2,3]"
+        [run] = await store.map_runs((await engine.execution(arn)).id)
+        assert (len(full), run.total) == (3, 3)
+
+
+async def test_what_was_stopped_and_what_never_began_are_counted_as_aborted(autojump_clock):
+    """Both of them, where a run is given up in the middle."""
+    async with open_memory() as store, running(store) as engine:
+        arn = await start(engine, distributed(TASK, MaxConcurrency=2), [1, 2, 3, 4, 5])
+        await trio.sleep(1)
+        await engine.stop_execution(arn, None, None)
+        row = await ended(engine, arn, "ABORTED")
+        [run] = await store.map_runs(row.id)
+        assert await engine.map_runs.counts(run) == {"ABORTED": (5, 5)}

@@ -12,7 +12,7 @@ from gateway.engine.engine import Engine
 from gateway.engine.starts import StartRequest
 from gateway.engine.verify import verify
 from gateway.store.protocol import ExecutionFilter, Page
-from tests.asl.machines import inputs, programs
+from tests.asl.machines import inputs, machines, programs
 from tests.engine.crashing import World, small_steps
 from tests.engine.rig import ACTIVITY
 
@@ -48,7 +48,7 @@ def with_work(program: dict) -> dict:
     }
 
 
-machines = st.lists(programs() | programs().map(with_work), min_size=1, max_size=2)
+definitions_of_a_world = st.lists(machines() | programs().map(with_work), min_size=1, max_size=2)
 
 
 async def declare(engine: Engine, definitions: list[dict]) -> list[str]:
@@ -127,7 +127,7 @@ async def history(world: World, seconds: list[int], definitions: list[dict], giv
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 @given(
-    definitions=machines,
+    definitions=definitions_of_a_world,
     given_inputs=st.lists(inputs, min_size=1, max_size=4),
     seconds=st.lists(st.integers(1, 60), max_size=4),
     seed=st.integers(0, 2**32),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,7 +11,8 @@ import orjson
 from gateway.engine.letters import dead_letter_sink
 from gateway.engine.verify import verify
 from gateway.store.protocol import ExecutionRow
-from tests.simulation.grammar import check_history
+from tests.simulation import map_runs
+from tests.simulation.grammar import FAMILIES, check_history
 
 if TYPE_CHECKING:
     from tests.simulation.life import Life
@@ -26,17 +27,23 @@ class Record:
     def __init__(self) -> None:
         self.answers: dict[int, list[int]] = {}
         """Numbers of the answers that stand in the history of each execution."""
+        self.calls: dict[int, list[int]] = {}
+        """Of the calls of functions."""
         self._seen: dict[int, tuple[Any, ...]] = {}
         self._rows: dict[int, ExecutionRow] = {}
         """Executions that were on the disk when something was last forgotten."""
-        self._telling: set[int] = set()
+        self._needed: set[int] = set()
+        """Of these, what somebody has still to hear of, or another execution needs."""
         self._gone: dict[int, ExecutionRow] = {}
         self._definitions: dict[int, Any] = {}
 
     def unseen(self, tables: Any, before: int) -> list[ExecutionRow]:
         """Those that ended before then and have not been looked at as they are."""
         self._rows = dict(tables.executions)
-        self._telling = {row.execution for row in tables.notifications.values()}
+        self._needed = {row.execution for row in tables.notifications.values()}
+        self._needed |= {run.execution for run in tables.map_runs.values() if run.open}
+        children = (row for row in self._rows.values() if row.item is not None)
+        self._needed |= {row.id for row in children if row.parent in self._rows}
         ended = (row for row in self._rows.values() if row.stop_at is not None)
         return [row for row in ended if row.stop_at < before and not self.knows(row, tables)]
 
@@ -55,8 +62,8 @@ class Record:
         return gone
 
     def was_over(self, row: ExecutionRow) -> bool:
-        """Whether it had ended, and all had heard of it, when ``unseen`` was asked."""
-        return self._rows.get(row.id) == row and row.id not in self._telling
+        """Whether it had ended, and nobody needed it, when ``unseen`` was asked."""
+        return self._rows.get(row.id) == row and row.id not in self._needed
 
     def rows(self, executions: dict[int, ExecutionRow]) -> list[ExecutionRow]:
         """All executions that there ever were."""
@@ -66,11 +73,14 @@ class Record:
         """Whether one of this name was forgotten."""
         return any(row.name == name for row in self._gone.values())
 
-    def definition(self, revision: int, tables: Any) -> Any:
-        """Of the revision that an execution began with."""
+    def definition(self, row: ExecutionRow, tables: Any) -> Any:
+        """What the execution runs, of the revision that it began with."""
+        revision = row.revision
         if revision not in self._definitions:
             self._definitions[revision] = orjson.loads(tables.revisions[revision].definition)
-        return self._definitions[revision]
+        label = row.machine_arn.partition("/")[2]
+        whole = self._definitions[revision]
+        return map_runs.definition_of(whole, label) if label else whole
 
 
 def _picture(row: ExecutionRow, tables: Any) -> tuple[Any, ...]:
@@ -84,17 +94,27 @@ async def examine(world: World, row: ExecutionRow) -> None:
         return
     folded = await observer.fold(row)
     events = await observer.history(row.arn)
-    check_history(record.definition(row.revision, tables), events, row.status)
+    redrives = check_history(record.definition(row, tables), events, row.status)
+    assert redrives == row.redrives, f"{row.arn} was redriven {redrives} times: {row.redrives}"
     if row.status != "RUNNING":
         _ended(row, folded)
         assert not tables.timers.get(row.id), f"{row.arn} has ended and has timers"
         assert not tables.tasks.get(row.id), f"{row.arn} has ended and has tasks"
-    record.answers[row.id] = [
-        orjson.loads(event["activitySucceededEventDetails"]["output"])["answer"]
-        for event in events
-        if event["type"] == "ActivitySucceeded"
-    ]
+    record.answers[row.id] = list(_outputs(events, "answer"))
+    record.calls[row.id] = list(_outputs(events, "call"))
     record.note(row, tables)
+
+
+def _outputs(events: list[dict[str, Any]], member: str) -> Iterator[int]:
+    """The numbers that successful tasks, or calls that began one, brought under this name."""
+    for event in events:
+        for family in FAMILIES:
+            if event["type"] in {f"{family}Succeeded", "TaskSubmitted"}:
+                details = next(v for k, v in event.items() if k.endswith("EventDetails"))
+                number = orjson.loads(details["output"]).get(member)
+                if number is not None:
+                    yield number
+                break
 
 
 async def between_lives(world: World, life: Life) -> None:
@@ -110,8 +130,19 @@ async def between_lives(world: World, life: Life) -> None:
         for number, hot in life.core.engine._door._hot.items():
             folded = await observer.fold(tables.executions[number])
             assert hot.execution.dump() == folded.dump(), f"{hot.row.arn}: memory is not the disk"
-    assert world.wrong == [], world.wrong
-    assert world.cluster.wrong == [], world.cluster.wrong
+            assert hot.row == tables.executions[number], f"{hot.row.arn}: another row in memory"
+    map_runs.look(world)
+    await map_runs.counted(world)
+    world.publisher.look()
+    said = _said(world)
+    assert said == [], said
+
+
+def _said(world: World) -> list[str]:
+    """What those around the daemon have found wrong."""
+    people = (world.workers, world.callers, world.publisher, world.redriver, world.express)
+    others = (world, world.cluster, world.functions, world.lives, world.ledger)
+    return [line for each in (*people, *others, *world.sinks.values()) for line in each.wrong]
 
 
 def _ended(row: ExecutionRow, folded: Any) -> None:
@@ -125,19 +156,21 @@ def _ended(row: ExecutionRow, folded: Any) -> None:
 async def in_the_end(world: World) -> None:
     """Nothing is lost, nothing happened twice, nothing is left over."""
     tables = world.disk.tables()
-    rows = world.record.rows(tables.executions)
-    assert all(row.status != "RUNNING" for row in rows)
+    every = world.record.rows(tables.executions)
+    # Children of map runs have been looked at with their runs.
+    rows = [row for row in every if row.item is None]
+    assert all(row.status != "RUNNING" for row in every)
     _people_were_not_lied_to(world, rows)
     _messages(world, rows)
     _notifications(world)
-    _answers(world, rows)
+    _answers(world, every)
+    _express(world)
     _nothing_is_left(world)
     await _all_can_be_forgotten(world)
 
 
 def _people_were_not_lied_to(world: World, rows: list[ExecutionRow]) -> None:
-    said = [*world.workers.wrong, *world.callers.wrong, *world.wrong, *world.cluster.wrong]
-    said += [line for sink in world.sinks.values() for line in sink.wrong]
+    said = _said(world)
     assert said == [], said
     inputs = {row.name: row.input for row in rows}
     for name, text in world.callers.started.items():
@@ -150,10 +183,11 @@ def _messages(world: World, rows: list[ExecutionRow]) -> None:
     orders = {f"order-{n}" for n, body in enumerate(world.orders) if body["kind"] == "order"}
     must = {f"order-{n}" for n in needed} & orders
     must |= {f"hook-{delivery}" for delivery in world.hooks}
-    must |= {name for _, name in world.calls}
+    must |= {name for _, name in world.calls} | world.publisher.heard
     started = Counter(row.name for row in rows)
     assert must <= set(started), f"lost: {must - set(started)}"
-    assert set(started) <= must | orders, f"out of nothing: {set(started) - must - orders}"
+    may = must | orders | world.publisher.names
+    assert set(started) <= may, f"out of nothing: {set(started) - may}"
     for name, times in started.items():
         if times > 1:
             world.trace.seen("retention: a name is free again")
@@ -209,6 +243,25 @@ def _answers(world: World, rows: list[ExecutionRow]) -> None:
         count = found[number]
         fits = {"accepted": count == 1, "refused": count == 0, "unknown": count <= 1}[fate]
         assert fits, f"answer {number} was {fate}, and is in the histories {count} times"
+    called = Counter(n for row in rows for n in world.record.calls[row.id])
+    assert set(called) <= world.functions.results, "a result of no call"
+    assert all(count == 1 for count in called.values()), f"results that count twice: {called}"
+
+
+def _express(world: World) -> None:
+    """Each has ended, whose start was heard; nothing is left of any."""
+    ledger, express = world.ledger, world.life.core.engine.express
+    assert set(ledger.begun) == ledger.gone, set(ledger.begun) ^ ledger.gone
+    unheard = world.express.unheard_of(ledger)
+    assert not unheard, f"lost: {unheard}"
+    assert world.disk.tables().express == {}
+    rows = express.rows._tables
+    assert rows.executions == {}
+    for table in (rows.timers, rows.tasks, rows.history, rows.documents):
+        assert _all(table) == [], table
+    assert [*express._running, *express._synchronous, *express._waited_for, *express._ended] == []
+    assert not express.door._hot
+    assert not express.door._entries
 
 
 def _nothing_is_left(world: World) -> None:
@@ -218,6 +271,11 @@ def _nothing_is_left(world: World) -> None:
     assert _all(tables.timers) == []
     assert _all(tables.tasks) == []
     assert tables.notifications == {}
+    assert [run for run in tables.map_runs.values() if run.open] == []
+    assert engine.map_runs._pumps == {}
+    assert world.functions.under_way == set()
+    assert engine._dispatcher._homes == {}
+    assert not any(lane.waiting or lane.calls for lane in engine._dispatcher._lanes.values())
     assert engine._beats == {}
     assert engine._queues._homes == {}
     assert all(not queue.tasks for queue in engine._queues._queues.values())

@@ -7,6 +7,21 @@ from collections import Counter
 ENOUGH = 600
 """Seeds after which everything has happened; the rarest kind comes in one of sixty or so."""
 KINDS = (
+    "API: a machine is updated",
+    "API: a start through a version",
+    "API: a start through an alias",
+    "API: a version is deleted",
+    "API: a version is published",
+    "API: an alias leads elsewhere",
+    "API: an execution is redriven",
+    "Express: a synchronous one is heard of",
+    "S3: a body breaks off",
+    "S3: a call fails",
+    "task: a call fails",
+    "task: a call hangs",
+    "task: a call is cut off",
+    "task: a call is given up",
+    "task: called again under its key",
     "API: a caller gives up",
     "API: a task goes back, for its poller has gone",
     "API: an answer is lost",
@@ -65,6 +80,7 @@ KINDS = (
     "the disk fails",
     "the power is cut",
     "webhook: sent again",
+    "worker: answers by a token that came by mail",
     "worker: answers twice",
     "worker: dies with its task",
 )

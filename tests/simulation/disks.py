@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import trio
 
 from gateway.store import protocol
+from gateway.store.map_runs import MapItemRow, MapRunRow
 from gateway.store.memory import MemoryStore
 from gateway.store.protocol import StoreFull, Unit
 from gateway.store.sqlite.batch import write_batch
@@ -186,6 +187,7 @@ _FLAT: dict[str, tuple[type, Callable[[Any], Any]]] = {
     "express": (protocol.ExpressRow, lambda row: row.id),
     "activities": (protocol.ActivityRow, lambda row: row.arn),
     "positions": (protocol.PositionRow, lambda row: row[:3]),
+    "map_runs": (MapRunRow, lambda row: row[:2]),
 }
 _GROUPED: dict[str, tuple[type, Callable[[Any], Any]]] = {
     "history": (protocol.HistoryRow, lambda row: row.first),
@@ -212,6 +214,11 @@ class _SqliteTables:
         return self._read[table]
 
     def _load(self, table: str) -> Any:
+        if table == "map_items":
+            items: dict[tuple[int, int], dict[int, MapItemRow]] = defaultdict(dict)
+            for row in self._rows(table, MapItemRow):
+                items[row[:2]][row.item] = row
+            return items
         if table in _FLAT:
             kind, key = _FLAT[table]
             return {key(row): row for row in self._rows(table, kind)}
@@ -226,4 +233,6 @@ class _SqliteTables:
         found = [kind._make(row) for row in rows]
         if kind is protocol.NotificationRow:
             found = [row._replace(late=bool(row.late)) for row in found]
+        if kind is MapRunRow:
+            found = [row._replace(open=bool(row.open)) for row in found]
         return found

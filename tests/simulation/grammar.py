@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.asl.resources import family, pattern
+
 Json = Any
 
 OUTSIDE = {"ExecutionAborted": "ABORTED", "ExecutionTimedOut": "TIMED_OUT"}
@@ -43,6 +45,7 @@ PHASES: dict[str, dict[str, set[str]]] = {
     "MapRunSucceeded": {"Map": {"RunStarted"}},
     "MapRunFailed": {"Map": {"RunStarted"}},
     "MapRunAborted": {"Map": {"RunStarted"}},
+    "MapRunRedriven": {"Map": {"Entered"}},
     "MapStateSucceeded": {"Map": {"Started", "RunSucceeded"}},
     "MapStateFailed": {"Map": {"Started", "Evaluation", "RunFailed"}},
 }
@@ -68,8 +71,8 @@ EVALUATED = {
     # An expression that fails when a state begins or ends, or in what has caught its failure.
     **{kind: {"Entered"} for kind in ("Pass", "Choice", "Succeed", "Wait", "Fail")},
     "Task": {"Entered", *TASK_FAILURES},
-    "Parallel": {"Entered", "Started", "Succeeded"},
-    "Map": {"Entered", "Started", "Succeeded", "RunFailed", "RunSucceeded"},
+    "Parallel": {"Entered", "Started", "Succeeded", "Evaluation"},
+    "Map": {"Entered", "Started", "Succeeded", "Evaluation", "RunFailed", "RunSucceeded"},
 }
 
 
@@ -100,6 +103,10 @@ class Line:
     """The event that said that its map run succeeded."""
     before: int = 0
     """What the event follows with which its state was entered."""
+    born: int = 0
+    """Which line of the history it is."""
+    revived: int = 0
+    """The event of the redrive that it goes on from."""
     kept: list[Line] = field(default_factory=list)
     """Given up inside; a redrive goes on with them."""
 
@@ -136,8 +143,9 @@ class Line:
         return {self.last, *run, *inside} if joins else {self.last, *run}
 
     def is_open(self) -> bool:
-        """Whether it still waits for something."""
-        return self.state is not None and not self.over and not self.failed
+        """Whether it still waits for something; after a redrive it may not have begun to."""
+        begun = self.last != self.revived
+        return begun and self.state is not None and not self.over and not self.failed
 
     def lines(self) -> Iterator[Line]:
         """It and those inside it."""
@@ -151,7 +159,8 @@ class Line:
 
     def redrive(self, event: int) -> None:
         """It goes on after this event; what it was in the middle of is done again."""
-        self.over, self.last, self.run = "", event, 0
+        self.over, self.last, self.before, self.run = "", event, event, 0
+        self.revived = event
         self.children, self.kept = [*self.kept, *self.children], []
         if self.state is None:
             return
@@ -207,21 +216,6 @@ def _is_distributed(state: Json) -> bool:
     return bool(inside.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED")
 
 
-def _fits(word: str, state: Json) -> bool:
-    """Whether an event of this word belongs to the state's task."""
-    resource = state["Resource"]
-    if ":activity:" in resource:
-        return word.startswith("Activity")
-    if ":lambda:" in resource and ":function:" in resource:
-        return word.startswith("LambdaFunction")
-    return word.startswith("Task")
-
-
-def _waits(state: Json) -> bool:
-    """Whether a task's call only begins what it waits for."""
-    return bool(state["Resource"].endswith((".sync", ".sync:2", ".waitForTaskToken")))
-
-
 def _at_a_time(state: Json) -> int:
     """Iterations of a Map that may be begun and not over; 40 where only the run itself knows."""
     most = state.get("MaxConcurrency")
@@ -235,6 +229,16 @@ class _Reader:
         self.ended = "RUNNING"
         self.redrives = 0
         self._id = 0
+        self._lines = 0
+
+    def _line(self, program: Json, index: int, around: Line) -> Line:
+        """Another one, inside ``around``."""
+        self._lines += 1
+        return Line(program, self._id, index, around, born=self._lines)
+
+    def _all_lines(self) -> list[Line]:
+        """In the order in which they began, in which they go on where several may."""
+        return sorted(self.root.lines(), key=lambda line: line.born)
 
     def read(self, event: Json) -> None:
         """The next event."""
@@ -287,7 +291,7 @@ class _Reader:
     def _end_iteration(self, word: str, event: Json) -> None:
         over = {"Succeeded": "done", "Failed": "failed", "Aborted": "aborted"}[word]
         details = event[f"mapIteration{word}EventDetails"]
-        for line in self.root.lines():
+        for line in self._all_lines():
             around = line.parent
             if (
                 around is None
@@ -314,11 +318,14 @@ class _Reader:
 
     def _go_on(self, kind: str, event: Json) -> None:
         previous = event["previousEventId"]
-        for line in self.root.lines():
-            if kind == "EvaluationFailed":
-                if self._evaluation(line, event):
-                    return
-            elif kind == "MapStateSucceeded" and line.iteration:
+        if kind == "EvaluationFailed":
+            # What has just begun and what it is in may be named alike.
+            lines = reversed(self._all_lines())
+            taken = any(self._evaluation(line, event) for line in lines)
+            self._must(taken, event, "follows nothing that it may follow")
+            return
+        for line in self._all_lines():
+            if kind == "MapStateSucceeded" and line.iteration:
                 # AWS: it follows the end of the last iteration, and so does the exit.
                 if previous == line.iteration and self._take(line, kind, event):
                     line.last = previous
@@ -343,9 +350,8 @@ class _Reader:
 
     def _take_task(self, line: Line, kind: str) -> bool:
         word = next(word for word in OF_TASKS if kind.endswith(word))
-        asked = line.phase == "Started" and word == "Succeeded" and _waits(line.definition)
-        waits = word != "Submitted" or _waits(line.definition)
-        if not _fits(kind, line.definition) or asked or not waits:
+        waits = word != "Submitted" or pattern(line.definition["Resource"])
+        if not kind.startswith(family(line.definition["Resource"])) or not waits:
             return False
         line.phase, line.last = word, self._id
         return True
@@ -357,6 +363,8 @@ class _Reader:
         if line.over or details["state"] != line.state:
             return False
         state, inside = line.definition, line.phase in EVALUATED[line.definition["Type"]]
+        if line.phase == "Started":
+            inside = self._gave_up(line)
         first = line.phase == "Entered" and details.get("location") != "Timestamp"
         follows = {line.before} if first and line.before < line.last else line.lasts()
         if state.get("QueryLanguage", self.language) != "JSONata" or not inside:
@@ -368,9 +376,10 @@ class _Reader:
 
     def _take_run(self, line: Line, event: Json) -> bool:
         word = event["type"].removeprefix("Map")
-        if not _is_distributed(line.definition):
+        again = word == "RunRedriven"
+        if not _is_distributed(line.definition) or (again and line.last != line.revived):
             return False
-        line.phase = word
+        line.phase = "RunStarted" if again else word
         if word == "RunSucceeded":
             line.run = self._id
         else:
@@ -419,10 +428,10 @@ class _Reader:
             self._close(line, "done", line.parent)
         return ends or bool(line.targets)
 
-    def _abort(self, line: Line, type_: str, event: Json) -> bool:
+    def _abort(self, line: Line, type_: str, _event: Json) -> bool:
         allowed = line.phase in ABORTS.get(type_, ()) and line.definition["Type"] == type_
-        self._must(line.parent is not None, event, "gives up the execution's own line")
-        if not allowed or any(child.is_open() for child in line.children):
+        inside = line.parent is not None
+        if not (allowed and inside) or any(child.is_open() for child in line.children):
             return False
         line.give_up()
         line.over, line.last = "aborted", self._id
@@ -444,8 +453,7 @@ class _Reader:
         else:
             line.length = line.begun = len(state["Branches"])
             line.children = [
-                Line(branch, self._id, place, line)
-                for place, branch in enumerate(state["Branches"])
+                self._line(branch, place, line) for place, branch in enumerate(state["Branches"])
             ]
         return True
 
@@ -457,17 +465,18 @@ class _Reader:
         room = len(line.children) < _at_a_time(state)
         if event["mapIterationStartedEventDetails"] != names or not room:
             return False
-        line.children.append(Line(_inside(state), self._id, line.begun, line))
+        line.children.append(self._line(_inside(state), line.begun, line))
         line.begun, line.last = line.begun + 1, self._id
         return True
 
 
 _OF_STATES = ("Entered", "Exited", "Aborted")
+_OF_RUNS = ("Started", "Succeeded", "Failed", "Aborted", "Redriven")
 _OF_JOINS: dict[str, Callable[[_Reader, Line, Json], bool]] = {
     "ParallelStateStarted": _Reader._begin_join,
     "MapStateStarted": _Reader._begin_join,
     "MapIterationStarted": _Reader._begin_iteration,
-    **{f"MapRun{how}": _Reader._take_run for how in ("Started", "Succeeded", "Failed", "Aborted")},
+    **{f"MapRun{how}": _Reader._take_run for how in _OF_RUNS},
     "ParallelStateSucceeded": _Reader._complete,
     "MapStateSucceeded": _Reader._complete,
     "ParallelStateFailed": _Reader._fail_join,

@@ -30,6 +30,7 @@ from gateway.sources.webhook_request import ClientGone, Refusal, WebhookRequest
 from gateway.sources.webhook_routes import Found, WebhookRoutes
 from gateway.store.protocol import StoreFull
 from tests.simulation.disk import Connection, PowerCut, StoreClosed
+from tests.simulation.objects import SlowS3
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -68,6 +69,7 @@ class Hooks:
             "method": "POST",
             "raw_path": path.encode(),
             "query_string": b"",
+            "client": None,
             "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
         }
 
@@ -240,6 +242,8 @@ def surroundings(world: World) -> Iterator[None]:
         "gateway.daemon.system.now": clock,
         "gateway.daemon.system.Hooks": Hooks,
         "gateway.daemon.system.worker_services": worker_services(world),
+        "gateway.daemon.system.runners": lambda _tools: [world.functions],
+        "gateway.engine.engine.S3": lambda _region: SlowS3(world.bucket, dice),
         "gateway.engine.outbox.Random": lambda: dice,
         "gateway.sources.kafka_partition.Random": lambda: dice,
         "gateway.sources.sqs_work.SqsQueue": world.queue.connect,

@@ -1,4 +1,5 @@
-"""State machines by dice: small ones of every state type that wait, fail, retry and catch."""
+"""State machines by dice: small ones of every state type that wait, fail, retry and catch, in both
+query languages, with variables."""
 
 from __future__ import annotations
 
@@ -6,19 +7,33 @@ from random import Random
 from typing import Any
 
 ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:work"
+FUNCTIONS = ("arn:aws:lambda:us-east-1:123456789012:function:f", "arn:aws:states:::lambda:invoke")
+CALLBACK = "arn:aws:states:::sqs:sendMessage"
 _ERRORS = ("Custom", "States.ALL", "States.TaskFailed", "States.Timeout", "States.HeartbeatTimeout")
+_WITH_NAME = "{% $merge([$states.input, {'a': $states.context.State.Name}]) %}"
+_WITH_RESULT = "{% $merge([$states.input, {'a': $states.result}]) %}"
+_READERS = (
+    ("getObject", {"Key": "items.json"}, {"InputType": "JSON"}),
+    ("getObject", {"Key": "items.jsonl"}, {"InputType": "JSONL"}),
+    ("getObject", {"Key": "items.csv"}, {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}),
+    ("listObjectsV2", {"Prefix": "list/"}, {}),
+    ("getObject", {"Key": "broken.json"}, {"InputType": "JSON"}),
+    ("getObject", {"Key": "nothing.json"}, {"InputType": "JSON"}),
+)
 
 
-def random_machine(dice: Random) -> dict[str, Any]:
-    """A definition that ends when its tasks are handed out, since each of them has its time."""
+def random_machine(dice: Random, *, express: bool = False) -> dict[str, Any]:
+    """A definition that ends when its tasks are handed out, since each of them has its time. An
+    Express one has no task for a worker, and no execution of its own for each item."""
     limit = dice.choice(({}, {}, {"TimeoutSeconds": dice.choice((30, 300))}))
-    return {**_program(dice, _Names(), 2), **limit}
+    return {**_program(dice, _Names(express), 2), **limit}
 
 
 class _Names:
     """State names that are unique in the whole machine."""
 
-    def __init__(self) -> None:
+    def __init__(self, express: bool) -> None:
+        self.express = express
         self._last = 0
 
     def __call__(self) -> str:
@@ -47,12 +62,17 @@ def _lead_on(
     state: dict[str, Any],
     later: list[str],
 ) -> None:
+    jsonata = "QueryLanguage" in state
     if state["Type"] == "Choice":
-        rules = [{"Variable": "$.a", "IsPresent": True, "Next": dice.choice(later)}]
+        rule = {"Variable": "$.a", "IsPresent": True}
+        fails = {"Variable": "$.id", "StringMatches": "*1"}
+        if jsonata:
+            rule, fails = {"Condition": "{% $exists($states.input.a) %}"}, {"Condition": _ODD}
+        rules: list[dict[str, Any]] = [{**rule, "Next": dice.choice(later)}]
         if dice.random() < 0.3:
             failing = names()
             states[failing] = {"Type": "Fail", "Error": dice.choice(("Custom", "Other"))}
-            rules[:0] = [{"Variable": "$.id", "StringMatches": "*1", "Next": failing}]
+            rules[:0] = [{**fails, "Next": failing}]
         state["Choices"] = rules
         if dice.random() < 0.95 or later[0] != rules[-1]["Next"]:
             state["Default"] = later[0]
@@ -60,16 +80,33 @@ def _lead_on(
         state["Next"] = later[0]
     if "Retry" in state and dice.random() < 0.7:
         catch = {"ErrorEquals": ["States.ALL"], "Next": later[-1]}
-        state["Catch"] = [catch | dice.choice(({}, {"ResultPath": None}, {"ResultPath": "$.a"}))]
+        more: Any = ({}, {"ResultPath": None}, {"ResultPath": "$.a"})
+        if jsonata:
+            more = ({}, {"Output": "{% $states.input %}"})
+        state["Catch"] = [catch | dice.choice(more)]
+
+
+_ODD = "{% $contains($string($states.input.id), /1$/) %}"
 
 
 def _state(dice: Random, names: _Names, depth: int) -> dict[str, Any]:
-    kinds = ["Pass", "Task", "Task", "Wait", "Choice"] + ["Parallel", "Map"] * (depth > 0)
-    match dice.choice(kinds):
+    kinds = ["Pass", "Task", "Task", "Wait", "Choice"] + ["Parallel", "Map", "Map"] * (depth > 0)
+    kind = dice.choice(kinds)
+    if kind == "Map" and not names.express and dice.random() < 0.6:
+        return _failing(dice, _distributed(dice, names, depth))
+    return (_jsonata if dice.random() < 0.25 else _jsonpath)(dice, names, depth, kind)
+
+
+def _jsonpath(dice: Random, names: _Names, depth: int, kind: str) -> dict[str, Any]:
+    match kind:
         case "Pass":
-            return {"Type": "Pass", "Parameters": {"x.$": "$$.State.Name"}, "ResultPath": "$.a"}
+            state = {"Type": "Pass", "Parameters": {"x.$": "$$.State.Name"}, "ResultPath": "$.a"}
+            return state | dice.choice(({}, {"Assign": {f"v{depth}.$": "$"}}))
         case "Task":
-            return _failing(dice, _task(dice))
+            task = _task(dice, names) | {"ResultPath": dice.choice(("$.a", None))}
+            if task["Resource"].startswith(CALLBACK):
+                task["Parameters"] = {"token.$": "$$.Task.Token"}
+            return _failing(dice, task)
         case "Wait":
             return {"Type": "Wait", "Seconds": dice.choice((0, 1, 5, 70))}
         case "Choice":
@@ -85,13 +122,65 @@ def _state(dice: Random, names: _Names, depth: int) -> dict[str, Any]:
             )
 
 
-def _task(dice: Random) -> dict[str, Any]:
-    task = {
-        "Type": "Task",
-        "Resource": ACTIVITY,
-        "TimeoutSeconds": dice.choice((10, 60)),
-        "ResultPath": dice.choice(("$.a", None)),
+def _jsonata(dice: Random, names: _Names, depth: int, kind: str) -> dict[str, Any]:
+    state: dict[str, Any] = {"Type": kind, "QueryLanguage": "JSONata"}
+    assign = dice.choice(({}, {"Assign": {f"v{depth}": "{% $states.input %}"}}))
+    match kind:
+        case "Pass":
+            return state | assign | {"Output": dice.choice((_WITH_NAME, "{% $states.nothing %}"))}
+        case "Task":
+            task = _task(dice, names)
+            given = {"Arguments": "{% $states.input %}", "Output": _WITH_RESULT}
+            if task["Resource"].startswith(CALLBACK):
+                given["Arguments"] = {"token": "{% $states.context.Task.Token %}"}
+            return _failing(dice, task | state | given | assign)
+        case "Wait":
+            return state | {"Seconds": "{% $random() < 0.5 ? 1 : 5 %}"}
+        case "Choice":
+            return state
+        case "Parallel":
+            branches = [_program(dice, names, depth - 1) for _ in range(2)]
+            return _failing(dice, state | {"Branches": branches, "Output": _WITH_RESULT})
+        case _:
+            inner = _program(dice, names, depth - 1)
+            items = {"Items": "{% $states.input.items %}", "Output": _WITH_RESULT}
+            return _failing(dice, state | items | {"ItemProcessor": inner})
+
+
+def _distributed(dice: Random, names: _Names, depth: int) -> dict[str, Any]:
+    """A Map whose items are the numbers from one, wherever they come from."""
+    inner = _program(dice, names, depth - 1)
+    inner["ProcessorConfig"] = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    state = {
+        "Type": "Map",
+        "Label": names(),
+        "MaxConcurrency": dice.choice((0, 1, 2)),
+        "ItemProcessor": inner,
+        "ItemSelector": {"id.$": "$$.Map.Item.Value", "items": [1]},
+        "ResultPath": "$.a",
     }
+    state |= dice.choice(({}, {"ToleratedFailureCount": 1}, {"ToleratedFailurePercentage": 100}))
+    state |= dice.choice(({}, {}, {"ItemBatcher": {"MaxItemsPerBatch": 2}}))
+    if dice.random() < 0.3:
+        place = {"Bucket": "data", "Prefix": "out"}
+        state["ResultWriter"] = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": place}
+    if dice.random() < 0.5:
+        return state | {"ItemsPath": "$.items"}
+    action, where, config = dice.choice(_READERS)
+    state["ItemReader"] = {
+        "Resource": f"arn:aws:states:::s3:{action}",
+        "Parameters": {"Bucket": "data", **where},
+        "ReaderConfig": config,
+    }
+    return state
+
+
+def _task(dice: Random, names: _Names) -> dict[str, Any]:
+    if not names.express and dice.random() < 0.2:
+        return {"Type": "Task", "Resource": f"{CALLBACK}.waitForTaskToken", "TimeoutSeconds": 40}
+    if names.express or dice.random() < 0.4:
+        return {"Type": "Task", "Resource": dice.choice(FUNCTIONS), "TimeoutSeconds": 20}
+    task = {"Type": "Task", "Resource": ACTIVITY, "TimeoutSeconds": dice.choice((10, 60))}
     return task | dice.choice(({}, {"HeartbeatSeconds": 5}))
 
 

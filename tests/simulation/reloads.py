@@ -66,7 +66,8 @@ def _settings(services: Any) -> dict[str, Any]:
 def _is_in_force(world: World, life: Life, before: dict[str, Any], after: dict[str, Any]) -> None:
     config = life.state.config
     settings = config.settings
-    definitions = {name: row.definition for name, row in after["revisions"].items()}
+    files = {name: after["revisions"].get(name) for name in config.definitions}
+    definitions = {name: row and row.definition for name, row in files.items()}
     assert definitions == config.definitions, "the machines are not those of the file"
     sinks = {*settings.sinks} | {dead_letter_sink(n) for n in settings.triggers if n == "topic"}
     assert set(after["sinks"]) == sinks, "the sinks are not those of the file"

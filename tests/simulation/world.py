@@ -22,18 +22,24 @@ from gateway.store.protocol import (
     Insert,
     NotificationRow,
     Page,
+    RedriveExecution,
     StoreClosed,
     StoreFull,
+    TaskRow,
     Unit,
     Upsert,
 )
-from tests.simulation import checks
+from tests.simulation import checks, map_runs
 from tests.simulation.cluster import GROUP, TOPIC, Cluster
 from tests.simulation.disk import Connection, Faults, PowerCut
 from tests.simulation.disks import Disk, MemoryDisk, SqliteDisk
+from tests.simulation.express import ExpressCallers, ExpressLedger
 from tests.simulation.far_sides import Queue, Receiver
 from tests.simulation.file import HOUR, File
+from tests.simulation.functions import Functions
 from tests.simulation.life import Life
+from tests.simulation.objects import Bucket
+from tests.simulation.operators import EXPRESS, Publisher, Redriver
 from tests.simulation.people import Callers, Down, Line, Workers
 from tests.simulation.reloads import reload
 from tests.simulation.trace import Trace
@@ -75,10 +81,19 @@ class World:
         self.line = Line(dice, trace)
         self.workers = Workers(self.line, dice, trace)
         self.callers = Callers(self.line, dice)
+        self.account = _ACCOUNT
+        self.functions = Functions(self, dice, trace)
+        self.bucket = Bucket(dice, trace)
+        self.publisher = Publisher(self, dice, trace)
+        self.redriver = Redriver(self, dice, trace)
+        self.express = ExpressCallers(self, dice)
+        self.ledger = ExpressLedger(trace)
+        self.lives = map_runs.Lives()
         names = ("ends", "all", dead_letter_sink("topic"))
         self.sinks = {name: Receiver(name, dice, trace, self.disk) for name in names}
         self.file = File(dice, trace, self.sinks)
         self.life: Life
+        self.post_room: trio.Nursery
         self.orders = [self._order(n) for n in range(dice.randint(1, 6))]
         self.queued: set[int] = set()
         """Orders that came by the queue."""
@@ -109,6 +124,26 @@ class World:
 
     # ------------------------------------------------------------------ what it witnesses
     def written(self, unit: Unit) -> None:
+        """What has to hold of every unit that is durable."""
+        self.lives.written(unit)
+        self.ledger.written(unit)
+        for change in unit:
+            match change:
+                case Insert(TaskRow() as row) | Upsert(TaskRow() as row):
+                    self.functions.started(row)
+                case Upsert(NotificationRow() as row):
+                    self._attempted(row)
+        self._all_are_told(unit)
+
+    def _attempted(self, row: NotificationRow) -> None:
+        if row.last_error is None:
+            self.attempts[row.id] = 0
+            return
+        if row.attempts != self.attempts.get(row.id, 0) + 1:
+            self.wrong.append(f"an attempt is not counted: {row}")
+        self.attempts[row.id] = row.attempts
+
+    def _all_are_told(self, unit: Unit) -> None:
         """Who has to hear of a status is told in the very unit that gives it."""
         told: dict[tuple[int, str], set[str]] = {}
         for change in unit:
@@ -117,18 +152,16 @@ class World:
                     self.promised[row.id] = row
                     status = orjson.loads(row.body)["detail"]["status"]
                     told.setdefault((row.execution, status), set()).add(row.sink)
-                case Upsert(NotificationRow() as row) if row.last_error is not None:
-                    if row.attempts != self.attempts.get(row.id, 0) + 1:
-                        self.wrong.append(f"an attempt is not counted: {row}")
-                    self.attempts[row.id] = row.attempts
-                case Upsert(NotificationRow() as row):
-                    self.attempts[row.id] = 0
-                case Insert(ExecutionRow() as row):
+                case Insert(ExecutionRow(item=None) as row):
                     told.setdefault((row.id, "RUNNING"), set())
                     # One that ends as it begins is written once.
                     told.setdefault((row.id, row.status), set())
+                case RedriveExecution(execution=execution):
+                    if execution not in self.lives.children:
+                        told.setdefault((execution, "RUNNING"), set())
                 case EndExecution(execution=execution, status=status):
-                    told.setdefault((execution, status), set())
+                    if execution not in self.lives.children:
+                        told.setdefault((execution, status), set())
         for (execution, status), sinks in told.items():
             if frozenset(sinks) not in self.file.sinks_of(status):
                 self.wrong.append(f"{execution} is {status}, and {sorted(sinks)} are told of it")
@@ -161,6 +194,10 @@ class World:
                 elif row.stop_at < before and self.record.was_over(row):
                     self.wrong.append(f"{row.arn} is not forgotten, although its keep is over")
 
+    def post(self, token: str) -> None:
+        """A message with the token of a task that waits for it."""
+        self.post_room.start_soon(self.workers.reply, token)
+
     def died(self) -> None:
         """The connections of the dead break."""
         self.line.close()
@@ -180,7 +217,7 @@ class World:
         """All of it: some lives with faults, and a last one in which everything comes to its
         end."""
         async with trio.open_nursery() as nursery:
-            self.cluster.nursery = nursery
+            self.cluster.nursery = self.post_room = nursery
             for n in range(2):
                 nursery.start_soon(self.workers.work, f"w{n}")
             for machine, name in self.calls:
@@ -190,6 +227,7 @@ class World:
                 nursery.start_soon(self._call_hook, delivery)
             nursery.start_soon(self._send)
             nursery.start_soon(self._stop_some)
+            self._change_some(nursery)
             troubles = trio.CancelScope()
             nursery.start_soon(self._trouble_kafka, troubles)
             for _ in range(self.dice.randrange(5)):
@@ -198,10 +236,26 @@ class World:
             await self._last_life()
             nursery.cancel_scope.cancel()
 
+    def _change_some(self, nursery: trio.Nursery) -> None:
+        """In some worlds somebody publishes, redrives, or starts Express executions."""
+        dice = self.dice
+        if dice.random() < 0.4:
+            nursery.start_soon(self.publisher.work, dice.randint(1, 6))
+        for _ in range(dice.choice((0, 0, 1, 3))):
+            nursery.start_soon(self.redriver.work)
+        if dice.random() < 0.4:
+            nursery.start_soon(self.publisher.create_express)
+            arn = f"{_ACCOUNT}:stateMachine:{EXPRESS}"
+            for n in range(dice.randint(0, 3)):
+                nursery.start_soon(self.express.start, arn, f"express-{n}")
+            for n in range(dice.randint(0, 2)):
+                nursery.start_soon(self.express.start_sync, arn, f"sync-{n}")
+
     async def _one_life(self, nursery: trio.Nursery) -> None:
         dice = self.dice
         trouble = dice.choice((0, 0.1, 0.4))
         self.queue.trouble = self.line.trouble = self.cluster.trouble = trouble
+        self.bucket.trouble = trouble
         for sink in self.sinks.values():
             sink.trouble = dice.choice((0, 0.3, 1))
         faults = Faults(
@@ -373,7 +427,8 @@ class World:
     # ------------------------------------------------------------------------- the last life
     async def _heal(self, troubles: trio.CancelScope) -> None:
         self.queue.trouble = self.line.trouble = self.cluster.trouble = 0.0
-        self.workers.well = True
+        self.bucket.trouble = 0.0
+        self.workers.well = self.functions.well = True
         troubles.cancel()
         for sink in self.sinks.values():
             sink.trouble = 0.0
@@ -382,7 +437,11 @@ class World:
     async def _last_life(self) -> None:
         async def work(life: Life, _besides: trio.Nursery) -> None:
             await life.ready.wait()
+            # What finds the disk full at first has to be done later by the same daemon.
+            life.connection.faults.full = self.dice.choice((0, 0.3))
             await self._edit_some(life)
+            await trio.sleep(self.dice.choice((1, 30)))
+            life.connection.faults.full = 0
             await self._quiet.wait()
             self.file.complete()
             await reload(self, life)
@@ -412,6 +471,9 @@ class World:
             "queue": list(self.queue.left),
             "logs": self._unread(),
             "hooks": self._unheard(),
+            "people": self.publisher.busy + self.redriver.busy + self.express.busy,
+            "express": sorted(self.disk.tables().express),
+            "map runs": [run for run in self.disk.tables().map_runs.values() if run.open],
         }
         return {what: rest for what, rest in loud.items() if rest}
 

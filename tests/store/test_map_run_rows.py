@@ -18,7 +18,7 @@ from gateway.store.map_runs import (
     RedriveMapItems,
     RedriveMapRun,
 )
-from gateway.store.protocol import ExecutionFilter, Page, StoreConflict
+from gateway.store.protocol import EndExecution, ExecutionFilter, Page, StoreConflict
 
 
 async def test_a_map_run_is_found_by_arn_and_parent(store):
@@ -113,7 +113,7 @@ async def test_a_sweep_takes_map_runs_along(store):
     parent = execution(1, status="SUCCEEDED", stop_at=5)
     child = execution(2, machine_arn=f"{MACHINE}/items", item=0, parent=1, parent_number=1)
     unit = inserts(parent, child, revision(1), map_run(1, 1), map_item(1, 1, 0), map_run(2, 1))
-    await store.commit(unit)
+    await store.commit([*unit, EndMapRun(1, 1, "SUCCEEDED", 5), CloseMapRun(1, 1)])
     assert await store.sweep(10, 10) == 1
     assert await store.map_runs(1) == await store.map_items(1, 1) == []
     assert await store.map_runs(2) == [map_run(2, 1)]
@@ -156,3 +156,18 @@ async def test_children_wait_for_their_redrive(store):
     assert [row.id for row in first.rows] == [13]
     rest = await store.executions(which, Page(1, first.after))
     assert [row.id for row in rest.rows] == [12]
+
+
+async def test_a_sweep_keeps_children_as_long_as_their_parent(store):
+    """A run may take longer than executions are kept, and needs what its children came to; the
+    parent stays until its runs have nothing to do any more, and then the children go."""
+    ended = {"status": "SUCCEEDED", "stop_at": 5}
+    place = {"machine_arn": f"{MACHINE}/items", "parent": 1, "parent_number": 1}
+    children = [execution(n, item=n - 2, **place, **ended) for n in (2, 3)]
+    await store.commit(inserts(execution(1), map_run(1, 1), *children))
+    assert await store.sweep(10, 10) == 0
+    await store.commit([EndExecution(1, "SUCCEEDED", 6, None, None, None)])
+    assert await store.sweep(10, 10) == 0
+    await store.commit([EndMapRun(1, 1, "SUCCEEDED", 6), CloseMapRun(1, 1)])
+    assert await store.sweep(10, 10) == 1
+    assert await store.sweep(10, 10) == 2
