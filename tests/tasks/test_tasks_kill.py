@@ -1,7 +1,9 @@
-"""A daemon that is killed in the middle of a call makes it again, under the same key."""
+"""A daemon that is killed in the middle of a call makes it again, under the same key; between a
+call and what ends its task it makes none."""
 
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
@@ -16,6 +18,77 @@ CALL = """
 {"StartAt": "A", "States": {"A": {
   "Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f", "End": true}}}
 """
+
+
+ASK = """
+{"StartAt": "A", "States": {"A": {
+  "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+  "Parameters": {"FunctionName": "f", "Payload": {"token.$": "$$.Task.Token"}}, "End": true}}}
+"""
+PARENT = """
+{"StartAt": "A", "States": {"A": {
+  "Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2",
+  "Parameters": {"StateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:child",
+                 "Input.$": "$"}, "End": true}}}
+"""
+CHILD = """
+{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 2, "End": true}}}
+"""
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:"
+KEYS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "thing"}
+
+
+def test_sigkill_between_a_call_and_its_callback(tmp_path):
+    """The function is called once; the token that it was given is good in the next life."""
+    functions = Functions(echo)
+    config = write_config(tmp_path, "machines: { ask: { definition: ask.asl.json } }\n")
+    (tmp_path / "ask.asl.json").write_text(ASK)
+    with StandIn(functions) as stand_in:
+        keys = {**KEYS, "AWS_ENDPOINT_URL_LAMBDA": stand_in.url}
+        with running(config, keys) as daemon:
+            daemon.ready()
+            started = daemon.aws("StartExecution", stateMachineArn=MACHINE + "ask", name="n")
+            arn = started["executionArn"]
+            daemon.until(lambda: types(daemon, arn)[-1] == "TaskSubmitted")
+            daemon.process.kill()
+            daemon.end()
+        with running(config, keys) as daemon:
+            daemon.ready()
+            token = json.loads(functions.invocations[0].payload)["token"]
+            daemon.aws("SendTaskSuccess", taskToken=token, output='"yes"')
+            assert daemon.aws("DescribeExecution", executionArn=arn)["output"] == '"yes"'
+            assert types(daemon, arn).count("TaskSubmitted") == 1
+            assert daemon.stop() == 0
+    assert len(functions.invocations) == 1
+
+
+def test_sigkill_while_a_child_is_waited_for(tmp_path):
+    """Its end reaches its parent in the next life, and it began once."""
+    machines = "child: { definition: child.asl.json }, parent: { definition: p.asl.json }"
+    config = write_config(tmp_path, f"machines: {{ {machines} }}\n")
+    (tmp_path / "child.asl.json").write_text(CHILD)
+    (tmp_path / "p.asl.json").write_text(PARENT)
+    with running(config, KEYS) as daemon:
+        daemon.ready()
+        started = daemon.aws("StartExecution", stateMachineArn=MACHINE + "parent", input="[1]")
+        arn = started["executionArn"]
+        daemon.until(lambda: types(daemon, arn)[-1] == "TaskSubmitted")
+        daemon.process.kill()
+        daemon.end()
+    with running(config, KEYS) as daemon:
+        daemon.ready()
+        daemon.until(lambda: types(daemon, arn)[-1] == "ExecutionSucceeded")
+        described = daemon.aws("DescribeExecution", executionArn=arn)
+        assert json.loads(described["output"])["Output"] == [1]
+        children = daemon.aws("ListExecutions", stateMachineArn=MACHINE + "child")["executions"]
+        assert [child["status"] for child in children] == ["SUCCEEDED"]
+        assert daemon.stop() == 0
+
+
+def types(daemon, arn):
+    """The types of an execution's events."""
+    events = daemon.aws("GetExecutionHistory", executionArn=arn)["events"]
+    return [event["type"] for event in events]
 
 
 def test_sigkill_in_the_middle_of_a_call(tmp_path):

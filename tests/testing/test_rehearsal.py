@@ -192,3 +192,31 @@ def test_the_children_of_a_distributed_map_run_in_turn():
     assert (outcome.status, outcome.output) == ("SUCCEEDED", [7, 8])
     outcome = run(one(state), [1, 2, 3], mocks=answers)
     assert (outcome.status, outcome.error) == ("FAILED", "States.ExceedToleratedFailureThreshold")
+
+
+def test_whoever_has_the_token_answers_with_the_mock():
+    """A task that waits for one is given it, as in the daemon; its mock is the answer by token, and
+    one that comes too late is none."""
+    ask = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Parameters": {"MessageBody": {"token.$": "$$.Task.Token"}},
+        "HeartbeatSeconds": 5,
+    }
+    given = []
+    outcome = run(one(ask), mocks={"A": given.append})
+    assert outcome.status == "SUCCEEDED"
+    assert len(given[0]["MessageBody"]["token"]) == 39
+    late = run(one(ask, TimeoutSeconds=60), mocks={"A": {"return": 1, "after_seconds": 61}})
+    assert (late.error, late.seconds) == ("States.Timeout", 60)
+
+
+def test_a_nested_execution_is_what_its_mock_says():
+    """Nothing else is there that could run."""
+    begin = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution.sync:2",
+        "Parameters": {"StateMachineArn": "arn:any"},
+    }
+    outcome = run(one(begin), mocks={"A": {"return": {"Output": {"b": 1}}}})
+    assert outcome.output == {"Output": {"b": 1}}
