@@ -23,7 +23,7 @@ from gateway.asl.resources import ACTIVITY, called, family, pattern
 from gateway.asl.stimuli import Stimulus
 from gateway.engine.metrics import Metrics
 from gateway.store.protocol import StoreClosed, TaskRow
-from gateway.tasks.protocol import Json, Runner, TaskFailure, TaskRequest
+from gateway.tasks.protocol import Json, Place, Runner, TaskFailure, TaskRequest
 
 _KEYS: Final = UUID("1d0ee2a4-36a8-4f8e-9c4b-0a6a3c1f7a52")
 """Namespace of the idempotency keys; never to be changed."""
@@ -36,15 +36,18 @@ Handle = Callable[[int, Stimulus], Awaitable[bool]]
 class _Lane:
     """The tasks of one place of a runner: those that wait, and the calls under way."""
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Runner, place: str) -> None:
         self.runner = runner
+        self.place = place
+        self.concurrency = 1
+        """As the runner said last; a reload may change it."""
         self.waiting: OrderedDict[Key, TaskRow | None] = OrderedDict()
         self.calls: dict[Key, trio.CancelScope] = {}
 
     @property
     def has_room(self) -> bool:
         """Whether another call may begin."""
-        return len(self.calls) < self.runner.concurrency
+        return len(self.calls) < self.concurrency
 
 
 class Dispatcher:
@@ -97,7 +100,7 @@ class Dispatcher:
         """A task has been scheduled, durably; one of an activity is left alone."""
         if family(row.resource) != ACTIVITY:
             key = (row.execution, row.number)
-            lane = self._homes[key] = self._lane(row.resource)
+            lane = self._homes[key] = self._lane(row.resource, row.input)
             # What waits is kept by its key alone: its input may be large, and is on disk.
             lane.waiting[key] = row if lane.has_room and not lane.waiting else None
             self._fill(lane)
@@ -107,7 +110,7 @@ class Dispatcher:
         was answered is not called again."""
         if family(row.resource) != ACTIVITY and row.submitted_at is None:
             key = (row.execution, row.number)
-            lane = self._homes[key] = self._lane(row.resource)
+            lane = self._homes[key] = self._lane(row.resource, None)
             lane.waiting[key] = None
 
     def discard(self, key: Key) -> None:
@@ -131,10 +134,19 @@ class Dispatcher:
     def _busy(self) -> bool:
         return any(lane.calls for lane in self._lanes.values())
 
-    def _lane(self, resource: str) -> _Lane:
+    def _runner(self, asked: str) -> Runner:
+        return next(runner for runner in self._runners if runner.takes(asked))
+
+    def _lane(self, resource: str, given: str | None) -> _Lane:
         asked = called(resource)
-        runner = next(runner for runner in self._runners if runner.takes(asked))
-        return self._lanes.setdefault((runner.name, runner.place(asked)), _Lane(runner))
+        runner = self._runner(asked)
+        place = runner.place(asked, given)
+        name = (runner.name, place.name)
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = _Lane(runner, place.name)
+        lane.concurrency = place.concurrency
+        return lane
 
     def _fill(self, lane: _Lane) -> None:
         while self._nursery is not None and lane.waiting and lane.has_room and not self._closing:
@@ -147,7 +159,8 @@ class Dispatcher:
         outcome: Stimulus | None = None
         try:
             with lane.calls[key]:
-                row = await self._begin(known or await self._read(*key))
+                row = known or await self._read_in_place(lane, key)
+                row = await self._begin(row)
                 if row is not None:
                     outcome = await self._call(lane.runner, row)
             if outcome is not None:
@@ -155,8 +168,22 @@ class Dispatcher:
         finally:
             del lane.calls[key]
             self._fill(lane)
+            if not lane.calls and not lane.waiting:
+                # There may be no end of places.
+                self._lanes.pop((lane.runner.name, lane.place), None)
             if not self._busy():
                 self._idle.set()
+
+    async def _read_in_place(self, lane: _Lane, key: Key) -> TaskRow | None:
+        """The row; None where its input says that it belongs elsewhere, and it waits there now."""
+        row = await self._read(*key)
+        home = lane if row is None else self._lane(row.resource, row.input)
+        if home is lane:
+            return row
+        self._homes[key] = home
+        home.waiting[key] = None
+        self._fill(home)
+        return None
 
     async def _begin(self, row: TaskRow | None) -> TaskRow | None:
         """The row once the start of its task is durable; None where it has ended meanwhile."""
@@ -179,7 +206,7 @@ class Dispatcher:
 
     async def call(self, request: TaskRequest) -> Json:
         """The result of a task that belongs to no execution. Raises TaskFailure."""
-        return await self._result(self._lane(request.resource).runner, request)
+        return await self._result(self._runner(request.resource), request)
 
     async def _result(self, runner: Runner, request: TaskRequest) -> Json:
         """What the runner says. Raises TaskFailure, also where the runner has a bug."""
@@ -215,15 +242,14 @@ class _NoIntegration:
     """Stands at the end of the line: takes what no runner takes."""
 
     name: ClassVar[str] = "none"
-    concurrency: ClassVar[int] = 100
 
     def takes(self, _resource: str) -> bool:
         """Whatever is left."""
         return True
 
-    def place(self, _resource: str) -> str:
+    def place(self, _resource: str, _given: str | None) -> Place:
         """Nowhere."""
-        return ""
+        return Place("", 100)
 
     async def call(self, request: TaskRequest) -> None:
         """Say so."""

@@ -4,11 +4,11 @@ models describe them, with the names of the SDK for Java's version 2."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from gateway.asl.resources import parts
 from gateway.aws.failures import NoAws
-from gateway.tasks.protocol import Json, TaskFailure, TaskRequest, Tools
+from gateway.tasks.protocol import Json, Place, TaskFailure, TaskRequest, Tools
 
 if TYPE_CHECKING:
     from gateway.aws.catalogue import Catalogue, Entry
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 _PREFIX = "aws-sdk:"
 
 
+_CONCURRENCY: Final = 200
+
+
 class AwsSdk:
     """Calls them."""
 
     name: ClassVar[str] = "aws-sdk"
-    concurrency: ClassVar[int] = 200
     resources: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, tools: Tools) -> None:
@@ -48,9 +50,9 @@ class AwsSdk:
         elif given is not None:
             yield from unfit_names(entry.botocore, there[action], given, VERSION_2)
 
-    def place(self, resource: str) -> str:
+    def place(self, resource: str, _given: str | None) -> Place:
         """The service."""
-        return parts(resource)[0]
+        return Place(parts(resource)[0], _CONCURRENCY)
 
     async def call(self, request: TaskRequest) -> Json:
         """What the service answered."""

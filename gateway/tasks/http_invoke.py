@@ -14,13 +14,22 @@ from gateway.http.sizes import MOST_BYTES, TooLarge
 from gateway.tasks.connection import AnyConnection, Connection
 from gateway.tasks.http_request import (
     object_of,
+    origin_of,
     status_text,
     text_of,
     to_request,
     to_result,
     unusable,
 )
-from gateway.tasks.protocol import Exchange, Json, TaskFailure, TaskRequest, Tools
+from gateway.tasks.protocol import (
+    Exchange,
+    Json,
+    Place,
+    TaskFailure,
+    TaskRequest,
+    Tools,
+    member,
+)
 from gateway.tasks.tokens import NoToken, Tokens
 from gateway.tasks.web import Web
 
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
 
 _UNAUTHORIZED: Final = 401
 _SECONDS: Final = 60.0
+_UNSORTED: Final = 20
 _CAUSE_CHARACTERS: Final = 32_768
 _ARN: Final = re.compile(r"arn:[^:]+:events:[^:]*:[^:]*:connection/([^/]+)(?:/.*)?")
 
@@ -51,18 +61,24 @@ class HttpConnections:
 
     def find(self, arn: str) -> tuple[AnyConnection, Tokens]:
         """A connection by its ARN or name, and its tokens. Raises TaskFailure."""
-        name = found[1] if (found := _ARN.fullmatch(arn)) else arn
-        connection = self._connections.get(name)
+        connection = self.get(arn)
         if connection is None:
-            raise unusable(f"There is no connection {name} in the configuration")
-        return connection, self._tokens[name]
+            raise unusable(f"There is no connection {_name(arn)} in the configuration")
+        return connection, self._tokens[_name(arn)]
+
+    def get(self, arn: str) -> AnyConnection | None:
+        """A connection by its ARN or name, if there is one."""
+        return self._connections.get(_name(arn))
+
+
+def _name(arn: str) -> str:
+    return found[1] if (found := _ARN.fullmatch(arn)) else arn
 
 
 class HttpTasks:
     """Asks."""
 
     name: ClassVar[str] = "http"
-    concurrency: ClassVar[int] = 200
     resources: ClassVar[tuple[str, ...]] = ("http:invoke",)
 
     def __init__(self, tools: Tools) -> None:
@@ -73,9 +89,14 @@ class HttpTasks:
         """There is but one Resource."""
         return parts(resource) == ("http", "invoke")
 
-    def place(self, _resource: str) -> str:
-        """One for all."""
-        return ""
+    def place(self, _resource: str, given: str | None) -> Place:
+        """One for each host that a connection is used for."""
+        arn = member(given, "Authentication", "ConnectionArn")
+        connection = self._connections.get(str(arn))
+        if connection is None:
+            return Place("", _UNSORTED)
+        place = origin_of(str(member(given, "ApiEndpoint")))
+        return Place(f"{arn} {place}", connection.concurrency)
 
     async def call(self, request: TaskRequest) -> Json:
         """Headers, ResponseBody, StatusCode and StatusText of an answer of 2xx."""

@@ -86,10 +86,21 @@ def status_text(status: int) -> str:
 def endpoint_of(given: Json) -> str:
     """Where the task asks. Raises TaskFailure."""
     url = text_of(given, "ApiEndpoint")
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
+    if origin_of(url) is None:
         raise unusable(f"The ApiEndpoint {url} is no URL of https or http")
     return quote(url, safe="%/:?#[]@!$&'()*+,;=~").partition("#")[0]
+
+
+def origin_of(url: str) -> tuple[str, str, int | None] | None:
+    """Scheme, host and port; None where it is no URL that can be asked."""
+    try:
+        parts = urlsplit(url)
+        scheme, host, port = parts.scheme, parts.hostname, parts.port
+    except ValueError:
+        return None
+    if scheme not in {"http", "https"} or not host or parts.username is not None:
+        return None
+    return scheme, host, port
 
 
 def text_of(given: Json, name: str) -> str:

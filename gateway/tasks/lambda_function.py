@@ -14,14 +14,15 @@ from gateway.asl.documents import read_document
 from gateway.asl.resources import LAMBDA, family, name_in_errors, parts
 from gateway.aws.failures import NoAws, NotAssumed
 from gateway.http.sizes import TooLarge
-from gateway.tasks.functions.function import Invocation
-from gateway.tasks.protocol import Json, TaskFailure, TaskRequest, Tools
+from gateway.tasks.functions.function import Invocation, function_name
+from gateway.tasks.protocol import Json, Place, TaskFailure, TaskRequest, Tools, member
 from gateway.tasks.sdk import http_metadata
 
 if TYPE_CHECKING:
     from gateway.aws.connections import Reply
     from gateway.tasks.functions.registry import Entry
 
+_CONCURRENCY: Final = 1000
 _SECONDS: Final = 910.0
 """A function may run for 900."""
 _CAUSE_CHARACTERS: Final = 32_768
@@ -45,7 +46,6 @@ class LambdaFunctions:
     """Invokes them."""
 
     name: ClassVar[str] = "lambda"
-    concurrency: ClassVar[int] = 1000
     resources: ClassVar[tuple[str, ...]] = ("lambda:invoke",)
 
     def __init__(self, tools: Tools) -> None:
@@ -57,9 +57,14 @@ class LambdaFunctions:
         """A function's ARN, or ``lambda:invoke`` whose answer is the result."""
         return family(resource) == LAMBDA or parts(resource) == ("lambda", "invoke")
 
-    def place(self, _resource: str) -> str:
-        """One for all functions."""
-        return ""
+    def place(self, resource: str, given: str | None) -> Place:
+        """One for each function of the configuration, one for all others."""
+        if family(resource) != LAMBDA:
+            resource = str(member(given, "FunctionName"))
+        entry = self._functions.find(resource)
+        if entry is None:
+            return Place("", _CONCURRENCY)
+        return Place(function_name(resource), entry.settings.concurrency)
 
     async def call(self, request: TaskRequest) -> Json:
         """Of an ARN, what the function returned; of ``lambda:invoke``, that as Payload of the

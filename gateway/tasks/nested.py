@@ -14,8 +14,9 @@ import orjson
 from gateway.asl.context import iso
 from gateway.asl.resources import SYNC, SYNC_PARSED, parts, pattern
 from gateway.errors import ApiError
-from gateway.tasks.protocol import Json, TaskFailure, TaskRequest
+from gateway.tasks.protocol import Json, Place, TaskFailure, TaskRequest
 
+_CONCURRENCY: Final = 1000
 _MEMBERS: Final = frozenset({"StateMachineArn", "Name", "Input", "TraceHeader"})
 
 
@@ -48,7 +49,6 @@ class NestedExecutions:
     """Begins them. That a child has ended is not asked for: the engine tells the task."""
 
     name: ClassVar[str] = "states"
-    concurrency: ClassVar[int] = 1000
     resources: ClassVar[tuple[str, ...]] = tuple(
         f"states:startExecution{how}" for how in ("", SYNC, SYNC_PARSED)
     )
@@ -69,9 +69,9 @@ class NestedExecutions:
         if given is not None:
             yield from unfit_names("stepfunctions", "StartExecution", given, VERSION_1)
 
-    def place(self, _resource: str) -> str:
+    def place(self, _resource: str, _given: str | None) -> Place:
         """Here."""
-        return ""
+        return Place("", _CONCURRENCY)
 
     async def call(self, request: TaskRequest) -> Json:
         """The child's ARN and start."""

@@ -11,7 +11,7 @@ import orjson
 
 from gateway.asl.resources import parts
 from gateway.aws.java_names import action_name
-from gateway.tasks.protocol import Json, TaskFailure, TaskRequest, Tools
+from gateway.tasks.protocol import Json, Place, TaskFailure, TaskRequest, Tools
 
 if TYPE_CHECKING:
     from gateway.tasks.sdk import Sdk
@@ -62,11 +62,13 @@ SERVICES: Final[dict[str, Optimised]] = {
 }
 
 
+_CONCURRENCY: Final = 200
+
+
 class OptimisedServices:
     """Calls them."""
 
     name: ClassVar[str] = "optimised"
-    concurrency: ClassVar[int] = 200
     resources: ClassVar[tuple[str, ...]] = tuple(
         f"{name}:{action}" for name, service in SERVICES.items() for action in service.actions
     )
@@ -89,9 +91,9 @@ class OptimisedServices:
             operation = SERVICES[service].actions[action]
             yield from unfit_names(service, operation, given, VERSION_1)
 
-    def place(self, resource: str) -> str:
+    def place(self, resource: str, _given: str | None) -> Place:
         """The service."""
-        return parts(resource)[0]
+        return Place(parts(resource)[0], _CONCURRENCY)
 
     async def call(self, request: TaskRequest) -> Json:
         """What the service answered, and how."""

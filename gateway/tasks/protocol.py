@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
+import orjson
+
 if TYPE_CHECKING:
     from gateway.aws.client import Aws
     from gateway.aws.connections import Reply
@@ -75,22 +77,27 @@ class TaskFailure(Exception):
         self.cause = cause
 
 
+class Place(NamedTuple):
+    """Where calls go. Places do not hold up each other."""
+
+    name: str
+    concurrency: int
+    """Calls at a time; further tasks wait in their queue, and their clocks do not run yet."""
+
+
 class Runner(Protocol):
     """An integration."""
 
     name: ClassVar[str]
     """For metrics and log lines."""
-    concurrency: ClassVar[int]
-    """Calls at a time to one place; further tasks wait in their queue, and their clocks do not run
-    yet."""
 
     def takes(self, resource: str) -> bool:
         """Whether it calls tasks with this Resource."""
         ...
 
-    def place(self, resource: str) -> str:
-        """Where the calls of a Resource go. Places do not hold up each other, and there are only so
-        many."""
+    def place(self, resource: str, given: str | None) -> Place:
+        """Where the call of a task goes; ``given`` is its input as JSON, None where that has not
+        been read: then it is asked again."""
         ...
 
     async def call(self, request: TaskRequest) -> Json:
@@ -118,3 +125,11 @@ class Integration(Kind, Protocol):
     def __call__(self, tools: Tools) -> Runner:
         """A runner."""
         ...
+
+
+def member(given: str | None, *path: str) -> Json:
+    """A member of a task's input, for ``Runner.place``; None where there is none."""
+    value = None if given is None else orjson.loads(given)
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value

@@ -122,6 +122,30 @@ async def test_no_more_of_them_than_allowed(tmp_path):
         assert sum(began <= at < ended for began, ended in calls) <= 2
 
 
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"}}],
+)
+async def test_what_waits_for_its_function_has_not_started(tmp_path, more):
+    """Whichever way it is named: the clocks of a task beyond the bound do not run, and another
+    function is called meanwhile."""
+    code = (
+        "import pathlib, time\npathlib.Path('begun').touch()\n"
+        "while not pathlib.Path('go').exists(): time.sleep(0.01)"
+    )
+    settings = program(code, tmp_path, concurrency=1)
+    settings["functions"]["g"] = {"type": "command", "command": ["true"]}
+    async with calling(settings) as rig:
+        arns = [await rig.start(**more) for _ in range(3)]
+        await until((tmp_path / "begun").exists)
+        assert await rig.output(function="g") is None
+        last = [(await rig.engine.history(arn))[-1]["type"] for arn in arns]
+        assert [kind.endswith("Started") for kind in last] == [True, False, False]
+        (tmp_path / "go").touch()
+        for arn in arns:
+            assert (await rig.end(arn)).status == "SUCCEEDED"
+
+
 async def test_a_stop_of_the_execution_kills_it(tmp_path):
     """StopExecution ends the program, not only the wait for it."""
     code = (

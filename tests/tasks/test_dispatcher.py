@@ -6,7 +6,7 @@ import structlog.testing
 import trio
 
 from gateway.store.memory import MemoryStore
-from gateway.tasks.protocol import TaskFailure, TaskRequest
+from gateway.tasks.protocol import Place, TaskFailure, TaskRequest, member
 from tests.engine.rig import build, clock, machine, running, wait_status
 from tests.engine.test_engine import FullStore, put_machine
 
@@ -16,8 +16,6 @@ QUICK = {"Type": "Task", "Resource": "arn:aws:states:::quick:call", "End": True}
 
 class Scripted:
     """Calls what the test says, and knows what it was asked."""
-
-    concurrency = 3
 
     def __init__(self, name="slow", work=None):
         self.name = name
@@ -30,9 +28,10 @@ class Scripted:
         """What names it."""
         return f":{self.name}:" in resource
 
-    def place(self, resource):
-        """Each action is a place of its own."""
-        return resource.rpartition(":")[2]
+    def place(self, resource, given):
+        """Each action is a place of its own, or what the input says."""
+        where = member(given, "where")
+        return Place(where or resource.rpartition(":")[2], 1 if where == "narrow" else 3)
 
     async def call(self, request):
         """Do the work."""
@@ -110,6 +109,34 @@ async def test_a_slow_place_of_an_integration_holds_up_no_other(autojump_clock):
         await start(engine, other, label="other")
         await trio.testing.wait_all_tasks_blocked()
         assert slow.requests[-1].resource == other["Resource"]
+
+
+async def test_the_input_may_say_where_a_call_goes(autojump_clock):
+    """Each place has its own bound; tasks that stood in a crash wait where their input says, and a
+    place is forgotten with its last task."""
+
+    async def second(_request):
+        await trio.sleep(1)
+
+    store, before, after = MemoryStore(), Scripted(), Scripted(work=second)
+    async with running(store, [before]) as engine:
+        arns = [
+            await start(engine, SLOW, f"{where}{n}", f'{{"where": "{where}"}}')
+            for where in ("narrow", "wide")
+            for n in range(3)
+        ]
+        await trio.testing.wait_all_tasks_blocked()
+        assert before.under_way == 1 + 3
+    async with running(store, [after]) as engine:
+        began = clock()
+        for arn in arns[3:]:
+            await wait_status(engine, arn, "SUCCEEDED")
+        assert clock() - began < 2000
+        for arn in arns:
+            await wait_status(engine, arn, "SUCCEEDED")
+        assert (after.most, clock() - began) == (1 + 3, 3000)
+        await trio.testing.wait_all_tasks_blocked()
+        assert engine._dispatcher._lanes == {}
 
 
 async def test_timeout_seconds_cancel_the_call(autojump_clock):

@@ -185,6 +185,8 @@ async def test_an_endless_answer_is_cut():
         ({"Method": 1}, "Method has to be a string"),
         ({"ApiEndpoint": "ftp://example.com/"}, "is no URL"),
         ({"ApiEndpoint": "http://ann:pass@example.com/"}, "is no URL"),
+        ({"ApiEndpoint": "http://[::1/"}, "is no URL"),
+        ({"ApiEndpoint": "http://127.0.0.1:99999/"}, "is no URL"),
         ({"Headers": {"Host": "x"}}, "The header Host is not the task's to set"),
         ({"Headers": {"X-Forwarded-For": "x"}}, "X-Forwarded-For"),
         ({"Headers": []}, "Headers has to be an object"),
