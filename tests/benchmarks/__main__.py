@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import core, history, intake, latency, maps, parked, served
+from tests.benchmarks import core, history, intake, latency, maps, parked, served, tasks
 from tests.benchmarks.language import language
 from tests.benchmarks.report import show
 
@@ -19,6 +19,7 @@ MEASURES = {
     "map": served.big_map,
     "maps": maps.maps,
     "activity": served.activity,
+    "tasks": tasks.tasks,
     "latency": latency.notification,
     "history": history.history,
     "parked": parked.parked,

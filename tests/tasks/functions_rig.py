@@ -44,9 +44,9 @@ class Rig:
         row, _ = await self.engine.catalog.create_machine(f"m{self._machines}", machine(**states))
         return (await self.engine.start_execution(row.arn, "n", given)).row.arn
 
-    async def end(self, arn):
+    async def end(self, arn, seconds=SECONDS):
         """The execution's row once it has ended."""
-        with trio.fail_after(SECONDS):
+        with trio.fail_after(seconds):
             while (row := await self.engine.execution(arn)).status == "RUNNING":  # noqa: ASYNC110
                 await trio.sleep(0.01)
         return row

@@ -12,6 +12,8 @@ import trio
 from tests.tasks.functions_rig import calling, function
 from tests.workers.test_group import alive, until
 
+pytestmark = pytest.mark.slow
+
 
 def program(code, tmp_path, **more):
     """The settings of a function that runs this Python code."""

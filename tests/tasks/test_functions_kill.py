@@ -24,6 +24,8 @@ DEFINITION = {
 CODE = """
 import os, pathlib, sys, time
 
+pytestmark = pytest.mark.slow
+
 def handler(event, context):
     with open("calls", "a") as calls:
         calls.write(f"{os.getpid()} {context.aws_request_id}\\n")

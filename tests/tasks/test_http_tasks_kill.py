@@ -12,6 +12,8 @@ from tests.daemon.process import running, write_config
 from tests.stand_ins.server import Answer, StandIn
 from tests.tasks.test_http_functions import Endpoint
 
+pytestmark = pytest.mark.slow
+
 
 def definition(url):
     """A task that asks there, and is tried again after States.TaskFailed."""

@@ -14,6 +14,8 @@ import trio
 from tests.tasks.functions_rig import calling, function
 from tests.workers.test_group import alive, until
 
+pytestmark = pytest.mark.slow
+
 CATCH = {"Catch": [{"ErrorEquals": ["Oh"], "Next": "P"}], "Retry": [
     {"ErrorEquals": ["Again"], "IntervalSeconds": 1, "MaxAttempts": 2}]}  # fmt: skip
 
