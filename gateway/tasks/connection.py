@@ -56,6 +56,10 @@ class Connection(Strict):
         """The headers that say who asks. Raises NoToken."""
         raise NotImplementedError
 
+    def bare(self) -> Connection:
+        """The same, which adds nothing to a request."""
+        return self.model_copy(update={"headers": {}, "query": {}, "body": {}})
+
     def permits(self, url: str) -> bool:
         """Whether a task may ask there."""
         return not self.endpoints or any(_begins(urlsplit(url), each) for each in self.endpoints)

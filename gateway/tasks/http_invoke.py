@@ -20,7 +20,7 @@ from gateway.tasks.http_request import (
     to_result,
     unusable,
 )
-from gateway.tasks.protocol import Json, TaskFailure, TaskRequest, Tools
+from gateway.tasks.protocol import Exchange, Json, TaskFailure, TaskRequest, Tools
 from gateway.tasks.tokens import NoToken, Tokens
 from gateway.tasks.web import Web
 
@@ -120,12 +120,19 @@ class HttpTasks:
     async def _answer(self, request: TaskRequest, connection: Connection, tokens: Tokens) -> Reply:
         from gateway.aws.connections import Unanswered
 
-        asked = to_request(request.input, connection, await connection.prove(tokens))
-        headers = {"User-Agent": "stategate", "Idempotency-Key": request.key} | asked.headers
+        ours = {"User-Agent": "stategate", "Idempotency-Key": request.key}
+        asked = to_request(request.input, connection, await connection.prove(tokens)).under(ours)
         web = await self._connections.web.connections(allow_private=connection.allow_private)
+        reply: Reply | None = None
         try:
-            return await web.request(
-                asked.method, asked.url, headers.items(), asked.body, MOST_BYTES
+            reply = await web.request(
+                asked.method, asked.url, asked.headers.items(), asked.body, MOST_BYTES
             )
         except Unanswered as failure:
             raise TaskFailure("States.Http.Socket", str(failure)) from None
+        else:
+            return reply
+        finally:
+            if request.watch is not None:
+                bare = to_request(request.input, connection.bare(), {}).under(ours)
+                request.watch(Exchange(asked, bare, reply))

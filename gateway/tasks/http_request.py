@@ -45,6 +45,10 @@ class HttpRequest(NamedTuple):
     headers: dict[str, str]
     body: bytes
 
+    def under(self, headers: Mapping[str, str]) -> HttpRequest:
+        """With these headers where it has none of their names."""
+        return self._replace(headers={**headers, **self.headers})
+
 
 def to_request(given: Json, connection: Connection, proof: Mapping[str, str]) -> HttpRequest:
     """The request of a task that uses a connection. Raises TaskFailure States.Runtime."""

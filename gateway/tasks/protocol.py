@@ -12,15 +12,28 @@ begins something whose end can be told takes it by its whole name.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from gateway.aws.client import Aws
+    from gateway.aws.connections import Reply
     from gateway.tasks.functions.registry import Functions
     from gateway.tasks.http_invoke import HttpConnections
+    from gateway.tasks.http_request import HttpRequest
 
 Json: TypeAlias = Any
+
+
+class Exchange(NamedTuple):
+    """What an HTTP task sent, and what it was answered."""
+
+    sent: HttpRequest
+    bare: HttpRequest
+    """The same without what is secret: all that its connection added."""
+    reply: Reply | None
+    """None: it was not answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,8 @@ class TaskRequest:
     done."""
     task: tuple[int, int] | None = None
     """Execution and number, under which it is known here; None where it belongs to none."""
+    watch: Callable[[Exchange], None] | None = field(default=None, compare=False)
+    """Is shown each exchange of an HTTP task."""
 
 
 @dataclass(frozen=True, slots=True)

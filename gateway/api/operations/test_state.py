@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from os import urandom
 from typing import Any, Final
@@ -9,6 +10,7 @@ from uuid import uuid4
 
 import trio
 
+from gateway.api.exchanges import shown_exchange
 from gateway.api.mocked_results import answer_of, check_result
 from gateway.api.model import Request, Response
 from gateway.api.operations.operation import Table
@@ -18,7 +20,7 @@ from gateway.asl.frame import Identity, Task
 from gateway.asl.scope import Json
 from gateway.engine.engine import Engine
 from gateway.tasks.item_formats import BadItems, items_of
-from gateway.tasks.protocol import TaskFailure, TaskRequest
+from gateway.tasks.protocol import Exchange, TaskFailure, TaskRequest
 from gateway.testing.inspection import Inspection, Read, Setting
 from gateway.testing.mocks import Returned, Thrown
 
@@ -42,18 +44,26 @@ class StateTests:
     async def test(self, request: Request) -> Response:
         """TestState."""
         test = await self._aside(_read, request)
+        exchanges: list[Exchange] = []
         inspection = Inspection(test.state, self._setting(test, request))
         await self._aside(inspection.begin)
         if inspection.wants_answer:
-            answer = test.mock or await self._called(inspection.task)
+            came = test.mock or await self._called(inspection.task, exchanges.append)
             failed = test.configuration.get("mapIterationFailureCount", 0)
-            await self._aside(inspection.answer, answer, failed)
-        return await self._aside(_answer, inspection, request)
+            await self._aside(inspection.answer, came, failed)
+        answer = await self._aside(_answer, inspection, request)
+        if exchanges and request.get("inspectionLevel") == "TRACE":
+            secrets = request.get("revealSecrets", False)
+            answer["inspectionData"] |= shown_exchange(exchanges[-1], secrets=secrets)
+        return answer
 
-    async def _called(self, task: Task | None) -> Returned | Thrown:
+    async def _called(
+        self, task: Task | None, watch: Callable[[Exchange], None]
+    ) -> Returned | Thrown:
         """What the task comes to when it is called for real."""
         assert task is not None, "nothing else is tested without a mock"
-        request = TaskRequest(task.resource, task.input, str(uuid4()), role=task.role)
+        what = (task.resource, task.input, str(uuid4()), task.role)
+        request = TaskRequest(*what, watch=watch)
         try:
             with trio.fail_after(min(task.timeout_seconds or MOST_SECONDS, MOST_SECONDS)):
                 return Returned(await self._engine.try_task(request))
