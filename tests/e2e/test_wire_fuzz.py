@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 MODEL = step_functions_model()
 BATCH = 25
-REQUESTS = int(os.environ.get("STATEGATE_FUZZ_REQUESTS", "5000"))
+REQUESTS = int(os.environ.get("STATEGATE_FUZZ_REQUESTS", "2500"))
 SECONDS = 30.0
 """Whoever waits longer for an answer hangs."""
 GROWTH_MB = 60.0
