@@ -49,28 +49,43 @@ def violations(shape: Shape | None, value: Json, path: str) -> Iterator[str]:
     """
     if shape is None:
         return
-    _check_type(shape, value, path)
+    # All of it, before anything is said of its size: that shows the value, inner ones included.
+    _check_types(shape, value, path)
+    yield from _violations(shape, value, path)
+
+
+def _violations(shape: Shape, value: Json, path: str) -> Iterator[str]:
+    if value is None:
+        yield f"Value null at '{path}' failed to satisfy constraint: Member must not be null"
+        return
     yield from _own(shape, value, path)
+    for member, inner, place in _inside(shape, value, path):
+        yield from _violations(member, inner, place)
+
+
+def _check_types(shape: Shape, value: Json, path: str) -> None:
+    _check_type(shape, value, path)
+    for member, inner, place in _inside(shape, value, path):
+        if inner is not None or shape.type_name != "structure":
+            _check_types(member, inner, place)
+
+
+def _inside(shape: Shape, value: Json, path: str) -> Iterator[tuple[Shape, Json, str]]:
+    """What the value holds: the shape of each, itself, and where it stands. Of a structure, the
+    members that it has or should have."""
     match shape.type_name:
         case "structure":
-            yield from _members(shape, value, path)
+            for name, member in shape.members.items():
+                if value.get(name) is not None or name in shape.required_members:
+                    yield member, value.get(name), f"{path}.{name}" if path else name
         case "list":
             for number, item in enumerate(value, 1):
-                yield from violations(shape.member, item, f"{path}.{number}.member")
+                yield shape.member, item, f"{path}.{number}.member"
         case "map":
             for key, item in value.items():
-                yield from violations(shape.value, item, f"{path}.{key}.member")
+                yield shape.value, item, f"{path}.{key}.member"
         case _:
             pass
-
-
-def _members(shape: Shape, value: dict[str, Json], path: str) -> Iterator[str]:
-    for name, member in shape.members.items():
-        place = f"{path}.{name}" if path else name
-        if value.get(name) is not None:
-            yield from violations(member, value[name], place)
-        elif name in shape.required_members:
-            yield f"Value null at '{place}' failed to satisfy constraint: Member must not be null"
 
 
 def _own(shape: Shape, value: Json, path: str) -> Iterator[str]:

@@ -70,8 +70,8 @@ def advance(
             finally:
                 taken = bool(run.records)
             _go_on(run, budget)
-    except HistoryFull:
-        _end(run, "The execution reached the maximum number of history events (25000).")
+    except HistoryFull as full:
+        _end(run, str(full))
     except Exception as error:
         bug = error
         _end(run, f"Internal error: {type(error).__name__}: {error}")

@@ -31,6 +31,8 @@ from gateway.asl.tokens import token_text
 from gateway.asl.variables import check_variables
 
 MAX_EVENTS: Final = 25_000
+MAX_EXPRESS_EVENTS: Final = 1_000_000
+"""AWS has no limit there. Ours keeps the memory that one execution can take within bounds."""
 MAX_DOCUMENT_BYTES: Final = 262_144
 MAX_DELAY_SECONDS: Final = 31_622_400
 
@@ -51,7 +53,10 @@ Witness: TypeAlias = Callable[[Record, Execution, int], None]
 
 
 class HistoryFull(Exception):
-    """The next event would be number 25,000, which AWS keeps for the failure."""
+    """The next event would be the last one, number 25,000, which AWS keeps for the failure."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"The execution reached the maximum number of history events ({most}).")
 
 
 class Run:
@@ -86,7 +91,9 @@ class Run:
         """Apply the record and add it to the step."""
         execution = self.execution
         if execution.event_id >= MAX_EVENTS - 1 and type(record) not in INTERNAL:
-            raise HistoryFull
+            most = MAX_EXPRESS_EVENTS if execution.identity.express else MAX_EVENTS
+            if execution.event_id >= most - 1:
+                raise HistoryFull(most)
         self.write(record)
 
     def write(self, record: Record) -> None:

@@ -22,6 +22,12 @@ class Identity(NamedTuple):
     """Of the version that it was started through."""
     alias_arn: str | None = None
     """Of the alias that it was started through."""
+
+    @property
+    def express(self) -> bool:
+        """Whether it is an execution of an Express machine."""
+        return self.arn.split(":", 6)[5] == "express"
+
     id: int = 0
     """Of its row: task tokens name it."""
 

@@ -131,3 +131,15 @@ def test_timestamps_go_out_in_seconds():
     assert wire == {"events": [{**started, **details, "timestamp": 1_700_000_000.123}]}
     assert MODEL.serialise("StopExecution", {"stopDate": 1_500}) == {"stopDate": 1.5}
     assert MODEL.serialise("DeleteActivity", {}) == {}
+
+
+@pytest.mark.parametrize("wrong", [[], {"a": 1}, 5, "x", [[]], [None]])
+def test_a_wrong_type_inside_is_told_before_a_wrong_size(wrong):
+    """What says that a list is too long shows all of it, so its items have to be what they should
+    be."""
+    items = [wrong, wrong, wrong]
+    request = {"name": "a", "routingConfiguration": items}
+    if wrong == {"a": 1}:
+        assert refusal("CreateStateMachineAlias", request).code == "ValidationException"
+    else:
+        assert refusal("CreateStateMachineAlias", request).code == "SerializationException"

@@ -167,3 +167,16 @@ async def test_a_resource_has_no_more_than_fifty_tags(api):
             await api.call("tag_resource", resourceArn=resource, tags=one)
     listed = await api.call("list_tags_for_resource", resourceArn=arn)
     assert listed == {"tags": fifty}
+
+
+async def test_metadata_alone_has_no_definition(api):
+    """AWS: it is ``{}`` then, of the machine and of the one that an execution runs."""
+    arn = await api.machine()
+    started = await api.call("start_execution", stateMachineArn=arn)
+    of = {"stateMachineArn": arn}, {"executionArn": started["executionArn"]}
+    for wanted, call in zip(
+        of, ("describe_state_machine", "describe_state_machine_for_execution"), strict=True
+    ):
+        described = await api.call(call, **wanted, includedData="METADATA_ONLY")
+        assert described["definition"] == "{}"
+        assert described["roleArn"] == ROLE

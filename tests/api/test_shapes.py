@@ -8,6 +8,7 @@ from botocore.model import ServiceModel
 
 from gateway.api.model import Model, step_functions_model
 from gateway.api.operations.stategate_model import STATEGATE
+from gateway.api.shapes import step_functions_description
 
 LIMITS = ("min", "max", "pattern", "enum", "sensitive")
 
@@ -37,7 +38,7 @@ def same(ours, theirs) -> int:
     ("ours", "description", "least"),
     [
         (
-            step_functions_model(),
+            Model(step_functions_description()),
             create_loader().load_service_model("stepfunctions", "service-2"),
             300,
         ),
@@ -56,3 +57,10 @@ def test_every_shape_is_as_botocore_reads_it(ours, description, least):
         shapes += same(mine.input_shape, original.input_shape)
         shapes += same(mine.output_shape, original.output_shape)
     assert shapes > least
+
+
+def test_one_member_is_added():
+    """What a raw request may have beyond AWS's model, and nothing else."""
+    ours = step_functions_model().operation("ListExecutions").input_shape
+    theirs = Model(step_functions_description()).operation("ListExecutions").input_shape
+    assert ours.members.keys() - theirs.members.keys() == {"namePrefix"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import pytest
 import trio
@@ -205,3 +206,24 @@ async def test_a_poll_that_comes_after_the_end_does_not_park():
     with parked.poll() as scope:
         await trio.sleep_forever()
     assert scope.cancelled_caught
+
+
+async def test_a_token_cannot_be_forged(api):
+    """Its numbers are no secret, and are not enough: with any other bit it answers no task."""
+    activity = await activity_of(api)
+    execution = (await waiting_task(api, activity))["executionArn"]
+    task = await api.call("get_activity_task", activityArn=activity)
+    data = urlsafe_b64decode(task["taskToken"] + "==")
+    for place in range(0, len(data) * 8, 7):
+        forged = bytearray(data)
+        forged[place // 8] ^= 1 << place % 8
+        token = urlsafe_b64encode(bytes(forged)).decode()
+        for method, more in (
+            ("send_task_success", {"output": "1"}),
+            ("send_task_failure", {}),
+            ("send_task_heartbeat", {}),
+        ):
+            with pytest.raises(ClientError, match=r"InvalidToken|TaskTimedOut"):
+                await api.call(method, taskToken=token, **more)
+    await api.call("send_task_success", taskToken=task["taskToken"], output='"mine"')
+    assert (await api.until_ended(execution))["output"] == '"mine"'

@@ -67,12 +67,19 @@ def pages(call: Any, member: str, **arguments: Any) -> list[list[Any]]:
         token = {"nextToken": page["nextToken"]}
 
 
+ANY_KEYS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
+
+
 def aws_cli(
-    url: str, *arguments: str, signed: bool = True, check: bool = True
+    url: str,
+    *arguments: str,
+    signed: bool = True,
+    check: bool = True,
+    keys: dict[str, str] = ANY_KEYS,
 ) -> subprocess.CompletedProcess[str]:
     """``aws stepfunctions ...`` as a process that knows nothing of this machine's AWS settings."""
     command = [str(Path(sys.executable).with_name("aws")), "stepfunctions", *arguments]
-    keys = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"} if signed else {}
+    keys = keys if signed else {}
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     return subprocess.run(

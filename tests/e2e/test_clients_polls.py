@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from tests.e2e.process import DaemonProcess, free_port, until
 
 pytestmark = pytest.mark.slow
 
-POLLS = 300
+POLLS = 1000
 FRAGILE = f"{ARN}:activity:fragile"
 CONFIG = """
 store: {{ path: polls.db }}
@@ -50,7 +51,9 @@ with socket.create_connection((host, int(port))) as line:
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory):
-    """A daemon with two activities."""
+    """A daemon with two activities, and with as many open files as systemd gives it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     directory = tmp_path_factory.mktemp("polls")
     for name, text in MACHINES.items():
         (directory / f"{name}.asl.json").write_text(text)
@@ -112,8 +115,8 @@ def processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def test_hundreds_of_parked_polls_cost_little_and_get_one_task_each(daemon, client):
-    """300 polls wait: a few megabytes, next to no time; 300 tasks go to one of them each."""
+def test_a_thousand_parked_polls_cost_little_and_get_one_task_each(daemon, client):
+    """1,000 polls wait: some megabytes, next to no time; 1,000 tasks go to one of them each."""
     ended(client, start(client, "rest"))
     memory = memory_mb(daemon.pid)
     polls = [Poll(daemon.url, f"{ARN}:activity:many", f"w{n}") for n in range(POLLS)]

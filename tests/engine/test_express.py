@@ -7,8 +7,9 @@ import json
 import pytest
 import trio
 from outbox_rig import FakeSink, route
-from rig import build, machine, running
+from rig import build, machine, running, wait_status
 
+from gateway.asl import flow
 from gateway.engine.express import RUNNING_MAX, ExpressStart
 from gateway.engine.publications import Target
 from gateway.errors import ApiError
@@ -128,6 +129,48 @@ async def test_no_express_execution_runs_for_longer_than_five_minutes(store, aut
     async with running(store) as engine:
         row = await engine.start_sync_execution(await express(engine, AGES))
         assert (row.status, row.stop_at) == ("TIMED_OUT", row.start_at + 300_000)
+
+
+MANY = machine(
+    A={
+        "Type": "Map",
+        "ItemProcessor": {"StartAt": "B", "States": {"B": {"Type": "Pass", "End": True}}},
+        "ResultPath": None,
+        "End": True,
+    }
+)
+
+
+async def test_it_may_have_more_events_than_a_standard_one(store, autojump_clock, monkeypatch):
+    """25,000 end the one and not the other, which has a limit of its own."""
+    wanted = json.dumps(list(range(6_500)))
+    async with running(store) as engine:
+        start = (await express(engine, MANY))._replace(input=wanted)
+        row = await engine.start_sync_execution(start)
+        assert row.status == "SUCCEEDED"
+        standard, _ = await engine.catalog.create_machine("s", MANY)
+        began = await engine.start_execution(standard.arn, "e", wanted)
+        await wait_status(engine, began.row.arn, "FAILED")
+        monkeypatch.setattr(flow, "MAX_EXPRESS_EVENTS", 25_500)
+        row = await engine.start_sync_execution(start)
+        assert (row.status, row.error) == ("FAILED", "States.Runtime")
+        assert "maximum number of history events (25500)" in row.cause
+
+
+async def test_a_machine_may_be_deleted_while_it_runs(store, autojump_clock):
+    """As at AWS it goes at once, and what runs comes to its end, also after a crash and a sweep."""
+    async with running(store) as engine:
+        wanted = await express(engine, SLEEP)
+        row = await engine.start_express(wanted)
+        await engine.catalog.delete_machine(wanted.target.machine_arn)
+        assert engine.catalog.machine(wanted.target.machine_arn) is None
+        with pytest.raises(ApiError, match="StateMachineDoesNotExist"):
+            await engine.start_express(wanted)
+        await store.sweep(engine.now(), 100)
+    async with running(store) as engine:
+        ended = ends(engine)
+        await trio.sleep(200)
+        assert [(each.arn, each.status) for each in ended] == [(row.arn, "SUCCEEDED")]
 
 
 async def test_a_task_without_an_integration_fails_it(store, autojump_clock):

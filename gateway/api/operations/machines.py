@@ -127,12 +127,13 @@ class Machines:
 
 
 def described_revision(revision: RevisionRow, request: Request) -> Response:
-    """The members that describe a revision; its definition is empty where metadata is asked for."""
+    """The members that describe a revision; where metadata is asked for, its definition is ``{}``,
+    as AWS has it."""
     settings = read_settings(revision.settings)
     whole = request.get("includedData") != "METADATA_ONLY"
     named = variable_references(revision.definition) if whole else {}
     return {
-        "definition": revision.definition if whole else "",
+        "definition": revision.definition if whole else "{}",
         "roleArn": revision.role_arn,
         **{name: settings[name] for name in _SETTINGS},
         **_revision_id(revision),
