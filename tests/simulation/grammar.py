@@ -103,6 +103,8 @@ class Line:
     """The event that said that its map run succeeded."""
     before: int = 0
     """What the event follows with which its state was entered."""
+    joined: bool = False
+    """Whether its state has begun what is inside, here and not as executions of their own."""
     born: int = 0
     """Which line of the history it is."""
     revived: int = 0
@@ -164,12 +166,7 @@ class Line:
         self.children, self.kept = [*self.kept, *self.children], []
         if self.state is None:
             return
-        begun = self.children or (self.begun and self.begun < self.length)
-        done = self.begun == self.length and self.phase in {"Succeeded", "Evaluation"}
-        joins = self.definition["Type"] in {"Parallel", "Map"} and not _is_distributed(
-            self.definition
-        )
-        self.phase = "Started" if joins and (begun or done) else "Entered"
+        self.phase = "Started" if self.joined else "Entered"
         for child in self.children:
             child.redrive(event)
 
@@ -424,6 +421,7 @@ class _Reader:
         line.state, line.last, line.over = None, self._id, "done" if ends else ""
         line.children, line.kept, line.run = [], [], 0
         line.begun = line.length = 0
+        line.joined = False
         if line.over and line.parent is not None and line.parent.definition["Type"] == "Parallel":
             self._close(line, "done", line.parent)
         return ends or bool(line.targets)
@@ -443,9 +441,10 @@ class _Reader:
         return any(child.failed for child in inside) and not any(map(Line.is_open, inside))
 
     def _begin_join(self, line: Line, event: Json) -> bool:
-        if line.phase == "Started" and not self._gave_up(line):
+        state, revived = line.definition, line.last == line.revived
+        if line.phase == "Started" and not revived and not self._gave_up(line):
             return False
-        state = line.definition
+        line.joined = not _is_distributed(state)
         line.phase, line.last, line.iteration = "Started", self._id, 0
         line.children, line.kept, line.begun, line.run = [], [], 0, 0
         if state["Type"] == "Map":
