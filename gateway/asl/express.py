@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from gateway.asl.errors import Diagnostic
 from gateway.asl.fields import SCHEMA
+from gateway.asl.outline import outline
 from gateway.asl.resources import ACTIVITY, CALLBACK, SYNC, SYNC_PARSED, family, pattern
 
 Json: TypeAlias = Any
@@ -17,6 +18,14 @@ _SAID: Final = {SYNC: SYNC, SYNC_PARSED: SYNC, CALLBACK: CALLBACK}
 def unsupported(definition: Json) -> Iterator[Diagnostic]:
     """All that Express machines do not support; the definition is one that compiles."""
     return _unsupported(definition, "")
+
+
+def unsupported_children(definition: Json) -> Iterator[Diagnostic]:
+    """The same of the children of Distributed Maps that are to be Express executions."""
+    for state in outline(definition):
+        processor = state.members.get("ItemProcessor", {})
+        if processor.get("ProcessorConfig", {}).get("ExecutionType") == "EXPRESS":
+            yield from _unsupported(processor, f"{state.location}/ItemProcessor")
 
 
 def _unsupported(program: Json, path: str) -> Iterator[Diagnostic]:

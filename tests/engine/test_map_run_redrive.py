@@ -230,7 +230,9 @@ async def test_a_result_that_failed_the_state_takes_a_new_run(name, store, autoj
 
 async def test_a_map_run_inside_a_child_is_redriven_with_it(store, autojump_clock):
     """The child's own map run goes on, not another one."""
-    inner = orjson.loads(distributed(TASK))["States"]["Map"] | {"Label": "inner"}
+    inner = orjson.loads(distributed(TASK).replace("Child", "Grandchild"))["States"]["Map"] | {
+        "Label": "inner"
+    }
     async with running(store) as engine:
         arn = await start(engine, distributed(inner), [[1, 2]])
         good, bad = await waiting_tasks(engine, 2)
