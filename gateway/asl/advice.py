@@ -84,10 +84,11 @@ def unreachable_inside(state: Outlined) -> Iterator[Advice]:
 def unreachable(program: Json, place: str) -> Iterator[Advice]:
     """A state that is named, but only from states that no way leads to."""
     states = program.get("States") if isinstance(program, dict) else None
-    if not isinstance(states, dict) or program.get("StartAt") not in states:
+    start = program.get("StartAt") if isinstance(program, dict) else None
+    if not isinstance(states, dict) or not isinstance(start, str) or start not in states:
         return
     reached: set[str] = set()
-    coming = [program["StartAt"]]
+    coming = [start]
     while coming:
         name = coming.pop()
         if name in states and name not in reached:

@@ -33,6 +33,16 @@ _TOLERANCES: Final[dict[str, tuple[str, type[int] | type[float]]]] = {
 """By their names in a map run."""
 _READER_ACTIONS: Final = ("s3:getObject", "s3:listObjectsV2")
 _INPUT_TYPES: Final = ("CSV", "JSON", "JSONL", "MANIFEST")
+_OF_READERS: Final = (
+    "CSVDelimiter",
+    "CSVHeaderLocation",
+    "CSVHeaders",
+    "InputType",
+    "ItemsPointer",
+    "ManifestType",
+    "Transformation",
+)
+"""Members of ReaderConfig that are constants."""
 _DELIMITERS: Final = ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB")
 
 
@@ -44,9 +54,7 @@ def is_distributed(processor: Fields) -> bool:
     mode = config.chosen("Mode", (_INLINE, DISTRIBUTED)) or _INLINE
     if mode == DISTRIBUTED:
         config.require("ExecutionType")
-        if config.chosen("ExecutionType", ("STANDARD", "EXPRESS")) == "EXPRESS":
-            said = "this version of Stategate runs the children of a Map as STANDARD executions"
-            config.error(said, "ExecutionType")
+        config.chosen("ExecutionType", ("STANDARD", "EXPRESS"))
     elif "ExecutionType" in config:
         config.error("An ExecutionType belongs to Mode DISTRIBUTED", "ExecutionType")
     return mode == DISTRIBUTED
@@ -168,7 +176,9 @@ def _reader(fields: Fields, language: QueryLanguage) -> Evaluate | None:
     _s3(reader, _READER_ACTIONS)
     config = reader.object("ReaderConfig") or Fields({}, "", reader.diagnostics)
     input_type = config.chosen("InputType", _INPUT_TYPES)
-    if "InputType" not in config and str(reader.members.get("Resource")).endswith("getObject"):
+    listed = str(reader.members.get("Resource")).endswith("listObjectsV2")
+    loaded = not listed or config.members.get("Transformation") == "LOAD_AND_FLATTEN"
+    if "InputType" not in config and loaded:
         reader.error("These fields are required: [ReaderConfig/InputType]")
     header = config.chosen("CSVHeaderLocation", ("FIRST_ROW", "GIVEN"))
     if input_type == "CSV" and header is None:
@@ -178,12 +188,13 @@ def _reader(fields: Fields, language: QueryLanguage) -> Evaluate | None:
     if not all(isinstance(each, str) for each in config.listed("CSVHeaders")):
         config.error("Expected value of type String", "CSVHeaders")
     config.chosen("CSVDelimiter", _DELIMITERS)
-    constants = ("InputType", "CSVHeaderLocation", "CSVHeaders", "CSVDelimiter", "ItemsPointer")
+    config.chosen("ManifestType", ("ATHENA_DATA", "S3_INVENTORY"))
+    config.chosen("Transformation", ("NONE", "LOAD_AND_FLATTEN"))
     return _evaluated(
         {
             "resource": _constant(str(reader.members.get("Resource"))),
             "parameters": language.payload(reader),
-            **{name: _constant(config.members[name]) for name in constants if name in config},
+            **{name: _constant(config.members[name]) for name in _OF_READERS if name in config},
             "MaxItems": language.count(config, "MaxItems"),
         }
     )

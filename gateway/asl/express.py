@@ -1,50 +1,51 @@
-"""What a definition must do without for an Express machine to run it."""
+"""What a definition must do without for Express executions to run it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from gateway.asl.errors import Diagnostic
 from gateway.asl.fields import SCHEMA
-from gateway.asl.resources import ACTIVITY, CALLBACK, SYNC, SYNC_PARSED, family, pattern
+from gateway.asl.outline import Outlined, outline, programs
+from gateway.asl.resources import ACTIVITY, family
+from gateway.asl.scope import Json
 
-Json: TypeAlias = Any
-_SAID: Final = {SYNC: SYNC, SYNC_PARSED: SYNC, CALLBACK: CALLBACK}
-"""What AWS calls each pattern here."""
-
-
-def unsupported(definition: Json) -> Iterator[Diagnostic]:
-    """All that Express machines do not support; the definition is one that compiles."""
-    return _unsupported(definition, "")
+_PATTERNS: Final = {".sync": ".sync", ".sync:2": ".sync", ".waitForTaskToken": ".waitForTaskToken"}
+"""How a Resource ends that waits for more than its answer, and what AWS calls that."""
 
 
-def _unsupported(program: Json, path: str) -> Iterator[Diagnostic]:
-    for name, state in program.get("States", {}).items():
-        place = f"{path}/States/{name}"
-        if state["Type"] == "Task":
-            yield from _task(state["Resource"], f"{place}/Resource")
-        for number, branch in enumerate(state.get("Branches", ())):
-            yield from _unsupported(branch, f"{place}/Branches[{number}]")
-        for member in ("ItemProcessor", "Iterator"):
-            if member in state:
-                yield from _processor(state[member], f"{place}/{member}")
+def unsupported(program: Json, place: str = "") -> Iterator[Diagnostic]:
+    """All that Express machines do not support; the program is one that compiles."""
+    for state in outline(program, place):
+        if state.members["Type"] == "Task":
+            yield from _task(state.members["Resource"], f"{state.location}/Resource")
+        for config, path, _ in _configured(state):
+            if config.get("Mode") == "DISTRIBUTED":
+                message = "Express state machine does not support Map state in 'DISTRIBUTED' Mode"
+                yield Diagnostic(SCHEMA, f"{path}/ProcessorConfig/Mode", message)
+
+
+def unsupported_children(definition: Json) -> Iterator[Diagnostic]:
+    """The same of the children of Distributed Maps that are to be Express executions."""
+    for state in outline(definition):
+        for config, path, processor in _configured(state):
+            if config.get("ExecutionType") == "EXPRESS":
+                yield from unsupported(processor, path)
+
+
+def _configured(state: Outlined) -> Iterator[tuple[dict[str, Json], str, Json]]:
+    """What a Map says of how its iterations run, where it says so, and the iterations."""
+    if state.members["Type"] == "Map":
+        for processor, path in programs(state.members, state.location):
+            yield processor.get("ProcessorConfig", {}), path, processor
 
 
 def _task(resource: str, path: str) -> Iterator[Diagnostic]:
     if family(resource) == ACTIVITY:
-        yield _diagnostic("Express state machine does not support Activity tasks", path)
-    if (waits := pattern(resource)) != "":
-        message = f"Express state machine does not support '{_SAID[waits]}' service integration"
-        yield _diagnostic(message, path)
-
-
-def _processor(processor: Json, path: str) -> Iterator[Diagnostic]:
-    if processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED":
-        message = "Express state machine does not support Map state in 'DISTRIBUTED' Mode"
-        yield _diagnostic(message, f"{path}/ProcessorConfig/Mode")
-    yield from _unsupported(processor, path)
-
-
-def _diagnostic(message: str, path: str) -> Diagnostic:
-    return Diagnostic(SCHEMA, path, message)
+        message = "Express state machine does not support Activity tasks"
+        yield Diagnostic(SCHEMA, path, message)
+    for end, pattern in _PATTERNS.items():
+        if resource.endswith(end):
+            message = f"Express state machine does not support '{pattern}' service integration"
+            yield Diagnostic(SCHEMA, path, message)

@@ -9,7 +9,7 @@ import orjson
 
 from gateway.asl.scope import Json
 
-_PROGRAMS = ("ItemProcessor", "Iterator")
+_ITERATIONS = ("ItemProcessor", "Iterator")
 
 
 class Outlined(NamedTuple):
@@ -33,13 +33,16 @@ def outline(program: Json, location: str = "") -> Iterator[Outlined]:
 
 
 def programs(members: dict[str, Json], location: str) -> Iterator[tuple[Json, str]]:
-    """The branches or the iteration that a state has, each with where it stands."""
-    branches = members.get("Branches")
-    for index, branch in enumerate(branches if isinstance(branches, list) else ()):
-        yield branch, f"{location}/Branches[{index}]"
-    for name in _PROGRAMS:
-        if name in members:
-            yield members[name], f"{location}/{name}"
+    """The branches or the iteration that a state has, each with where it stands. What another type
+    has under their names means nothing."""
+    kind, branches = members.get("Type"), members.get("Branches")
+    if kind == "Parallel" and isinstance(branches, list):
+        for index, branch in enumerate(branches):
+            yield branch, f"{location}/Branches[{index}]"
+    elif kind == "Map":
+        for name in _ITERATIONS:
+            if name in members:
+                yield members[name], f"{location}/{name}"
 
 
 def state_names(text: str) -> set[str]:

@@ -4,6 +4,7 @@ it is written."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
@@ -54,7 +55,9 @@ def _queried(value: Json) -> Iterator[str]:
             if key not in _PROGRAMS:
                 yield from _queried(member)
     elif is_query(value):
-        yield from compile_jsonata(query_text(value)).variables - {RESERVED}
+        # What no field of the state is read from, a Comment, may look like a query and be none.
+        with suppress(ExpressionError):
+            yield from compile_jsonata(query_text(value)).variables - {RESERVED}
 
 
 def compile_free_template(value: Json) -> Expression:

@@ -11,7 +11,7 @@ from gateway.asl.definition import (
     read_definition,
 )
 from gateway.asl.errors import DefinitionError
-from gateway.asl.express import unsupported
+from gateway.asl.express import unsupported, unsupported_children
 from gateway.asl.rules import refusals
 from gateway.asl.states.state import State, StateMachine
 
@@ -22,8 +22,8 @@ def accepted(text: str, type: str = "STANDARD") -> StateMachine:  # noqa: A002 -
     document = read_definition(text)
     machine, found = compile_document(document)
     with not_too_deep():
-        if type == "EXPRESS" and not found:
-            found += unsupported(document)
+        if not found:
+            found += (unsupported if type == "EXPRESS" else unsupported_children)(document)
         found += refusals(document)
     if found:
         raise DefinitionError(found)

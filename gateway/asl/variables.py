@@ -21,7 +21,7 @@ MAX_ALL_BYTES: Final = 10_485_760
 """AWS's limit for the variables of an execution together."""
 _NAME: Final = re.compile(r"[^\W\d]\w{0,79}")
 RESERVED: Final = "states"
-_NEVER: Final = frozenset({"Succeed", "Fail"})
+_NEVER: Final = ("Succeed", "Fail")
 """Types that go nowhere, where an assignment could be seen."""
 
 

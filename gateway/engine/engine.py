@@ -85,11 +85,10 @@ class Engine:
         self.histories = Histories(store, self._door.born)
         self._starts = Starts(store, catalog, self._door, now, announce=self._announce)
         self._redrives = Redrives(self._door, now)
-        self.map_runs = MapRuns(
-            store, self._door, self._starts, self._redrives, S3(catalog.arns.region)
-        )
         self._timers = Timers(store, now, self._fire)
         self.express = Express(store, catalog, now, announce=self._announce, committed=self._told)
+        means = (self._starts, self._redrives, self.express, S3(catalog.arns.region))
+        self.map_runs = MapRuns(store, self._door, *means)
         self._nested = Nested(self, self._handle_for_pump)
         every = (self._nested.runner, *runners)
         self._dispatcher = Dispatcher(self._task, every, self._handle_for_pump, metrics)

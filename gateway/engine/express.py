@@ -25,6 +25,7 @@ from gateway.engine.hot import Hot
 from gateway.engine.publications import Target
 from gateway.engine.timers import Timers
 from gateway.errors import ApiError
+from gateway.store.map_runs import MapRunRow, machine_of
 from gateway.store.memory import MemoryStore
 from gateway.store.protocol import (
     Change,
@@ -123,7 +124,8 @@ class Express:
         self._timers = Timers(self.rows, now, self._fire)
         self._running: set[int] = set()
         self._synchronous: set[int] = set()
-        """Those of which nobody is told but who waits, and nobody if he has gone."""
+        """Those of which nobody is told but who waits, and nobody if he has gone; also the children
+        of map runs."""
         self._waited_for: dict[int, trio.Event] = {}
         self._ended: dict[int, ExecutionRow] = {}
         self._log = structlog.get_logger("express")
@@ -147,7 +149,9 @@ class Express:
 
     async def start_sync(self, wanted: ExpressStart) -> ExecutionRow:
         """Run an execution to its end, whose row it returns. Raises ApiError as ``start``."""
-        row = await self._row(wanted)
+        return await self._to_its_end(await self._row(wanted))
+
+    async def _to_its_end(self, row: ExecutionRow) -> ExecutionRow:
         ended = self._waited_for[row.id] = trio.Event()
         self._synchronous.add(row.id)
         try:
@@ -156,6 +160,38 @@ class Express:
             return self._ended.pop(row.id)
         finally:
             self._waited_for.pop(row.id, None)
+
+    # ------------------------------------------------------- children of a map run
+    def child(
+        self,
+        run: MapRunRow,
+        parent: ExecutionRow,
+        name: str,
+        input: str,  # noqa: A002
+    ) -> ExecutionRow:
+        """One that is to begin with this JSON text."""
+        machine_arn = machine_of(run)
+        return ExecutionRow(
+            id=self._new_id(),
+            arn=self._catalog.arns.express(machine_arn.rpartition(":")[2], name),
+            machine_arn=machine_arn,
+            name=name,
+            revision=parent.revision,
+            start_at=self._now(),
+            input=input,
+            trace=parent.trace,
+        )
+
+    async def run_child(self, row: ExecutionRow) -> ExecutionRow:
+        """Run it to its end, whose row it returns."""
+        return await self._to_its_end(row)
+
+    async def stop_child(self, identity: int) -> None:
+        """End it, if it still runs."""
+        await self.door.handle_for_pump(identity, stimuli.Stop(None, None))
+
+    def _new_id(self) -> int:
+        return -1 - randbits(_ID_BITS)
 
     async def _row(self, wanted: ExpressStart) -> ExecutionRow:
         if len(self._running) >= RUNNING_MAX:
@@ -166,7 +202,7 @@ class Express:
         revision = await self._catalog.revision(arn, version)
         name = wanted.name or str(uuid4())
         return ExecutionRow(
-            id=-1 - randbits(_ID_BITS),
+            id=self._new_id(),
             arn=self._catalog.arns.express(machine.name, name),
             machine_arn=arn,
             name=name,
@@ -187,7 +223,7 @@ class Express:
 
     async def _begin(self, row: ExecutionRow, changes: list[Change]) -> None:
         revision = await self._catalog.stored_revision(row.revision)
-        machine = await self._catalog.compiled(row.revision)
+        machine = await self.door.machine(row)
         log = execution_log(row, revision.settings)
         hot = Hot(row, machine, newborn(row, revision.role_arn), fresh=True, log=log)
         self._running.add(row.id)

@@ -6,7 +6,7 @@ the memory of one. The files' names follow from the run, so writing them again c
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Any, Final, TypeAlias
 
@@ -58,8 +58,9 @@ class MapResults:
                     return None
         return orjson.loads(b"[" + b",".join(texts) + b"]")
 
-    async def write(self) -> Json:
-        """Write the files; where they are. Raises S3Failed."""
+    async def write(self, pending: AsyncIterator[ItemResult] | None = None) -> Json:
+        """Write the files; where they are. ``pending`` are children that were never started. Raises
+        S3Failed."""
         assert self._parameters is not None, "only a ResultWriter with a place has files"
         bucket, prefix = self._parameters["Bucket"], self._parameters.get("Prefix", "")
         prefix = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
@@ -74,9 +75,13 @@ class MapResults:
                         await succeeded.add(text)
                 elif result.status != "RUNNING":
                     await failed.add(orjson.dumps(_described(result)))
+        waiting = _Files(self._s3, bucket, f"{base}PENDING_{{}}.json")
+        if pending is not None:
+            async for result in pending:
+                await waiting.add(orjson.dumps(_described(result)))
         files = {
             "FAILED": await failed.close(),
-            "PENDING": [],
+            "PENDING": await waiting.close(),
             "SUCCEEDED": await succeeded.close(),
         }
         manifest = {
@@ -148,7 +153,7 @@ class _Files:
 def _described(result: ItemResult) -> dict[str, Json]:
     """A child as AWS describes it in its files; an Express one has no execution to name."""
     included = {"Included": True}
-    redrivable = result.status != "SUCCEEDED"
+    redrivable = result.status not in {"SUCCEEDED", "PENDING"}
     members = {
         "Cause": result.cause,
         "Error": result.error,
@@ -162,7 +167,7 @@ def _described(result: ItemResult) -> dict[str, Json]:
         "RedriveStatus": "REDRIVABLE" if redrivable else "NOT_REDRIVABLE",
         "RedriveStatusReason": None
         if redrivable
-        else "Execution is SUCCEEDED and cannot be redriven",
+        else f"Execution is {result.status} and cannot be redriven",
         "StartDate": None if result.start_at is None else iso(result.start_at),
         "StateMachineArn": result.machine_arn,
         "Status": result.status,

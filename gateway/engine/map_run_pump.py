@@ -8,8 +8,8 @@ run has ended before its children, they are stopped.
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing, suppress
 from itertools import islice
 from typing import Final, TypeAlias
 from uuid import UUID, uuid5
@@ -24,6 +24,7 @@ from gateway.asl.frame import MapRun
 from gateway.asl.map_items import EXCEEDED, Child, MapItems, too_many_failed
 from gateway.asl.stimuli import Stimulus
 from gateway.engine.door import Door
+from gateway.engine.express_children import AT_ONCE, ExpressChildren
 from gateway.engine.map_results import MapResults
 from gateway.engine.starts import Starts
 from gateway.errors import ApiError
@@ -32,9 +33,11 @@ from gateway.store.map_runs import (
     CountMapRun,
     EndMapItem,
     HoldMapRun,
+    ItemResult,
     LimitMapRun,
     MapItem,
     MapRunRow,
+    machine_of,
 )
 from gateway.store.protocol import Store, StoreClosed, StoreConflict, StoreFull
 from gateway.tasks.s3 import S3, S3Failed
@@ -67,9 +70,13 @@ class MapRunPump:
         door: Door,
         starts: Starts,
         redrive: RedriveChild,
+        express: ExpressChildren,
         s3: S3,
     ) -> None:
         self._row = row
+        self._in_memory = express
+        self._is_express = False
+        """Whether the children are Express executions."""
         self._wait = row.number
         """What the parent waits for."""
         self._redrive = redrive
@@ -88,6 +95,8 @@ class MapRunPump:
         """Children that run: how many items each has, by its first one."""
         self._failed = 0
         """Items of children that have failed."""
+        self._taken = 0
+        """Items of all children that there have been."""
         self._ended_early: dict[int, str] | None = {}
         """Children that ended while the rows were read; None afterwards."""
         self._children: Iterator[Child] | None = None
@@ -151,6 +160,7 @@ class MapRunPump:
         """From the rows, when it goes on."""
         self._ended_early = {}
         self._running.clear()
+        self._in_memory.stop()
 
     async def _run(self) -> None:
         if not self.over and self._ended_early is not None:
@@ -187,12 +197,23 @@ class MapRunPump:
         self._running = {each.item: each.items for each in children if each.status == "RUNNING"}
         self._failed = sum(each.items for each in children if each.status in _FAILURES)
         self._again = [each for each in children if each.status == PENDING_REDRIVE]
-        begun = sum(each.items for each in children)
         reader = map_run.options.get("reader")
         self._blocks = reader is not None
         items = map_run.items if reader is None else self._s3.items(reader)
-        maker = MapItems(machine, execution, map_run, os.urandom(16))
-        self._children = maker.children(islice(items, begun, None), begun)
+        self._is_express = bool(map_run.options.get("express"))
+        if self._is_express:
+            # Which ones have ended follows no order. The dice are those of the run, so that the
+            # same items come to the same children again.
+            maker = MapItems(machine, execution, map_run, self._uuid().bytes)
+            done = {each.item: each.items for each in children if each not in self._again}
+            self._again = []
+            self._taken = sum(done.values())
+            everyone = maker.children(items, 0)
+            self._children = (child for child in everyone if child.first not in done)
+        else:
+            maker = MapItems(machine, execution, map_run, os.urandom(16))
+            self._taken = sum(each.items for each in children)
+            self._children = maker.children(islice(items, self._taken, None), self._taken)
         writer = map_run.options.get("writer", {})
         self._results = MapResults(self._store, self._s3, self._row, writer)
         early, self._ended_early = self._ended_early, None
@@ -200,8 +221,8 @@ class MapRunPump:
             self.child_ended(item, status)
 
     def _room(self) -> int:
-        most = self._row.max_concurrency or MAX_CONCURRENCY
-        return min(most, MAX_CONCURRENCY) - len(self._running)
+        bound = AT_ONCE if self._is_express else MAX_CONCURRENCY
+        return min(self._row.max_concurrency or bound, bound) - len(self._running)
 
     def _exceeded(self) -> bool:
         row = self._row
@@ -211,12 +232,8 @@ class MapRunPump:
     async def _launch(self, children: Iterator[Child]) -> None:
         await trio.lowlevel.checkpoint()
         wanted = min(self._room(), CHILDREN_AT_ONCE)
-
-        def take() -> list[Child]:
-            return list(islice(children, wanted))
-
         try:
-            some = await self._s3.next_of(take) if self._blocks else take()
+            some = await self._take(children, wanted)
         except StateError as error:
             await self._fail(error.error, error.cause)
             return
@@ -226,10 +243,19 @@ class MapRunPump:
         if len(some) < wanted:
             self._children = None
         self._running.update((child.first, child.items) for child in some)
-        if some:
+        if some and self._is_express:
+            await self._in_memory.start(some, self._name, self.child_ended)
+        elif some:
             await self._starts.start_children(self._row, some, self._name)
+        self._taken += sum(child.items for child in some)
         if self._children is None and self._row.total is None:
             await self._count()
+
+    async def _take(self, children: Iterator[Child], wanted: int) -> list[Child]:
+        def take() -> list[Child]:
+            return list(islice(children, wanted))
+
+        return await self._s3.next_of(take) if self._blocks else take()
 
     async def _redrive_some(self) -> None:
         """Let children run again that had failed."""
@@ -257,20 +283,24 @@ class MapRunPump:
             failures.append(failure)
 
     async def _as_it_was(self, child: MapItem) -> EndMapItem:
-        row = await self._store.execution_by_id(child.child)
-        assert row is not None, "children are kept as long as their map run"
-        return EndMapItem(self._row.execution, self._row.number, child.item, row.status)
+        status = "FAILED"
+        if child.child:
+            row = await self._store.execution_by_id(child.child)
+            assert row is not None, "children are kept as long as their map run"
+            status = row.status
+        return EndMapItem(self._row.execution, self._row.number, child.item, status)
 
     async def _count(self) -> None:
         """The reader has come to its end: now it is known how many items there are."""
         run = (self._row.execution, self._row.number)
-        counts = await self._store.map_counts(*run)
-        total = sum(each.items for each in counts.values())
-        await self._store.commit([CountMapRun(*run, total)])
-        self._row = self._row._replace(total=total)
+        await self._store.commit([CountMapRun(*run, self._taken)])
+        self._row = self._row._replace(total=self._taken)
+
+    def _uuid(self) -> UUID:
+        return UUID(self._row.arn.rpartition(":")[2])
 
     def _name(self, child: Child) -> str:
-        return str(uuid5(UUID(self._row.arn.rpartition(":")[2]), str(child.first)))
+        return str(uuid5(self._uuid(), str(child.first)))
 
     # ------------------------------------------------------------------------- its end
     async def _finish(self) -> None:
@@ -287,9 +317,19 @@ class MapRunPump:
     async def _give_up(self) -> None:
         """Too many have failed; a ResultWriter writes what there is."""
         if self._results.to_files:
-            with suppress(S3Failed):
-                await self._results.write()
+            with suppress(S3Failed, StateError):
+                async with aclosing(self._pending()) as pending:
+                    await self._results.write(pending)
         await self._fail(*EXCEEDED)
+
+    async def _pending(self) -> AsyncGenerator[ItemResult, None]:
+        """The children that are not started any more."""
+        nothing = (None, None, None, None)
+        whose = machine_of(self._row)
+        while some := await self._take(self._children or iter(()), CHILDREN_AT_ONCE):
+            for child in some:
+                named = (self._name(child), whose, None, None)
+                yield ItemResult(child.first, "PENDING", child.input, *nothing, *named)
 
     async def _fail(self, error: str | None, cause: str | None) -> None:
         await self._tell(stimuli.Fail(self._wait, error, cause))
@@ -300,6 +340,7 @@ class MapRunPump:
 
     async def _close(self) -> None:
         """Stop what still runs."""
+        self._in_memory.stop()
         run = (self._row.execution, self._row.number)
         while running := await self._store.map_items(*run, "RUNNING"):
             async with trio.open_nursery() as nursery:

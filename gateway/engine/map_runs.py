@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import trio
 
 from gateway.engine.door import Door
+from gateway.engine.express import Express
+from gateway.engine.express_children import ExpressChildren
 from gateway.engine.map_run_pump import MapRunPump
 from gateway.engine.redrive import Redrives
 from gateway.engine.starts import Starts
@@ -47,8 +49,15 @@ class MapRuns:
     """By parent and number, as long as there is something to be done."""
 
     def __init__(
-        self, store: Store, door: Door, starts: Starts, redrives: Redrives, s3: S3
+        self,
+        store: Store,
+        door: Door,
+        starts: Starts,
+        redrives: Redrives,
+        express: Express,
+        s3: S3,
     ) -> None:
+        self._express = express
         self._store = store
         self._door = door
         self._starts = starts
@@ -72,9 +81,9 @@ class MapRuns:
         key = (row.execution, row.number)
         # Without a nursery nothing runs yet: the row is found when it does.
         if self._nursery is not None and key not in self._pumps:
-            self._pumps[key] = MapRunPump(
-                row, self._store, self._door, self._starts, self._redrive_child, self._s3
-            )
+            children = ExpressChildren(self._express, self._store, row, self._nursery)
+            means = (self._store, self._door, self._starts, self._redrive_child, children, self._s3)
+            self._pumps[key] = MapRunPump(row, *means)
             self._nursery.start_soon(self._pump, key)
 
     async def _pump(self, key: Key) -> None:

@@ -16,7 +16,7 @@ from gateway.engine.catalog import Catalog
 from gateway.engine.door import Door, newborn
 from gateway.engine.execution_log import execution_log
 from gateway.engine.hot import Hot
-from gateway.store.map_runs import HoldMapRun, MapItemRow, MapRunRow
+from gateway.store.map_runs import HoldMapRun, MapItemRow, MapRunRow, machine_of
 from gateway.store.protocol import (
     Change,
     ExecutionRow,
@@ -210,8 +210,7 @@ class Starts:
         assert parent is not None, "a parent is kept as long as its map runs"
         revision = await self._store.revision(parent.revision)
         assert revision is not None, "a revision is kept while an execution refers to it"
-        # …:mapRun:<machine>/<label>:<UUID>
-        machine_arn = run.arn.rpartition(":")[0].replace(":mapRun:", ":stateMachine:")
+        machine_arn = machine_of(run)
         machine_name = machine_arn.rpartition(":")[2]
         template = ExecutionRow(
             0, "", machine_arn, "", parent.revision, self._now(), "", trace=parent.trace,

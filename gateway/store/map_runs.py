@@ -33,6 +33,12 @@ class MapRunRow(NamedTuple):
     redriven_at: int | None = None
 
 
+def machine_of(run: MapRunRow) -> str:
+    """The ARN of the state machine that the children run: ``…:mapRun:<machine>/<label>:<UUID>`` ->
+    ``…:stateMachine:<machine>/<label>``."""
+    return run.arn.rpartition(":")[0].replace(":mapRun:", ":stateMachine:")
+
+
 class MapItemRow(NamedTuple):
     """What became of one child. Key: (execution, number, item)."""
 

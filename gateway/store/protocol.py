@@ -128,7 +128,16 @@ class RedriveExecution(NamedTuple):
 class Upsert(NamedTuple):
     """Put a row in the place of the one with its key, or where there is none."""
 
-    row: TimerRow | TaskRow | NotificationRow | LetterRow | MachineRow | AliasRow | TagsRow
+    row: (
+        TimerRow
+        | TaskRow
+        | NotificationRow
+        | LetterRow
+        | MachineRow
+        | AliasRow
+        | TagsRow
+        | MapItemRow
+    )
 
 
 class MovePosition(NamedTuple):

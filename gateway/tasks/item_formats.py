@@ -82,6 +82,16 @@ def json_items(chunks: Chunks, pointer: str) -> Iterator[Json]:
     return iter(found)
 
 
+def manifest_files(chunks: Chunks) -> Iterator[tuple[str, str]]:
+    """Bucket and key of the files that a manifest of Athena names: a URI in each line."""
+    for line in _lines(_text(chunks)):
+        if uri := line.strip().strip('"'):
+            bucket, _, key = uri.removeprefix("s3://").partition("/")
+            if not uri.startswith("s3://") or not key:
+                raise BadItems(f"The manifest names what is no file in S3: {uri}")
+            yield bucket, key
+
+
 def whole(chunks: Chunks) -> bytes:
     """The whole file."""
     data = bytearray()

@@ -6,7 +6,7 @@ on from where it was, in the same object (ETag).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
@@ -16,7 +16,14 @@ from typing import Any, Final, TypeAlias, TypeVar
 import orjson
 import trio
 
-from gateway.tasks.item_formats import BadItems, csv_items, gunzipped, items_of, whole
+from gateway.tasks.item_formats import (
+    BadItems,
+    csv_items,
+    gunzipped,
+    items_of,
+    manifest_files,
+    whole,
+)
 
 Json: TypeAlias = Any
 T = TypeVar("T")
@@ -67,13 +74,25 @@ class S3:
     def _all_items(self, reader: dict[str, Json]) -> Iterator[Json]:
         parameters = reader.get("parameters", {})
         if reader["resource"].endswith(":listObjectsV2"):
-            return self._listed(parameters)
+            listed = self._listed(parameters)
+            if reader.get("Transformation") != "LOAD_AND_FLATTEN":
+                return listed
+            files = ((parameters["Bucket"], each["Key"]) for each in listed)
+            return self._in_files(files, reader)
         chunks = self._chunks(parameters)
-        return (
-            self._inventory(chunks)
-            if reader["InputType"] == "MANIFEST"
-            else items_of(chunks, reader)
-        )
+        if reader.get("ManifestType") == "ATHENA_DATA":
+            return self._in_files(manifest_files(chunks), reader)
+        if reader["InputType"] == "MANIFEST" or reader.get("ManifestType") == "S3_INVENTORY":
+            return self._inventory(chunks)
+        return items_of(chunks, reader)
+
+    def _in_files(
+        self, files: Iterable[tuple[str, str]], reader: dict[str, Json]
+    ) -> Iterator[Json]:
+        """The items of each of these files (bucket and key), which may be compressed."""
+        for bucket, key in files:
+            chunks = self._chunks({"Bucket": bucket, "Key": key})
+            yield from items_of(gunzipped(chunks) if key.endswith(".gz") else chunks, reader)
 
     def _listed(self, parameters: dict[str, Json]) -> Iterator[Json]:
         """The objects, with the members that AWS gives them."""

@@ -38,6 +38,7 @@ CHILDREN = {**PROGRAM, "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType
 ACCEPTED = {
     "comments": {**machine({**PASS, "Comment": "c"}), "Comment": "c", "Version": "1.0"},
     "a field that nobody knows": machine({**PASS, "Owner": "me"}),
+    "members that mean nothing here": machine({**PASS, "ItemProcessor": 1, "Branches": [PROGRAM]}),
     "timeout from the input": machine({**TASK, "TimeoutSecondsPath": "$.t", "HeartbeatSeconds": 9}),
     "empty Retry and Catch": machine({**TASK, "Retry": [], "Catch": []}),
     "a job that is waited for": machine(

@@ -90,6 +90,12 @@ RULES = {
 }
 
 
+@pytest.mark.parametrize("start", [None, [], {}, 1])
+def test_a_start_that_is_no_name(start):
+    """What cannot be followed is the diagnostics' matter."""
+    assert list(advise({**machine(), "StartAt": start})) == []
+
+
 @pytest.mark.parametrize(("definition", "expected"), RULES.values(), ids=RULES)
 def test_what_is_likely_a_mistake(definition, expected):
     """Each rule finds its mistake, says where it is and what to do, and nothing else."""

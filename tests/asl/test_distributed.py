@@ -9,6 +9,7 @@ from gateway.asl import stimuli
 from gateway.asl.definition import parse_definition
 from gateway.asl.errors import DefinitionError
 from gateway.asl.frame import MapRun
+from gateway.asl.validation import accepted
 from tests.asl.driver import Driver
 
 PASS = {"Type": "Pass", "End": True}
@@ -50,6 +51,19 @@ def test_refused(name):
     state, message = REFUSED[name]
     with pytest.raises(DefinitionError, match=message):
         parse_definition(orjson.dumps(a_machine(state)).decode())
+
+
+def test_express_children_do_without_what_express_machines_lack():
+    """AWS's words, at the place in the processor."""
+    config = {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::batch:submitJob.sync", "End": True}
+    state = a_map(config)
+    state["ItemProcessor"]["States"] = {"Child": task}
+    with pytest.raises(DefinitionError) as refused:
+        accepted(orjson.dumps(a_machine(state)).decode())
+    [found] = refused.value.diagnostics
+    assert found.location == "/States/Map/ItemProcessor/States/Child/Resource"
+    assert found.message == "Express state machine does not support '.sync' service integration"
 
 
 def test_labels_are_unique():

@@ -49,12 +49,12 @@ DEFINITE = [
     ("$.bike.length()", 2),
     ("$.name.length()", None),
     ("$.bike.keys()", ["price", "gears"]),
-    ("$.numbers.min()", 1),
-    ("$.numbers.max()", 3),
-    ("$.numbers.sum()", 6),
-    ("$.numbers.avg()", 2),
-    ("$.limit.stddev(1, 3)", 1),
-    ("$.numbers.sum(4, $.limit)", 19),
+    ("$.numbers.min()", 1.0),
+    ("$.numbers.max()", 3.0),
+    ("$.numbers.sum()", 6.0),
+    ("$.numbers.avg()", 2.0),
+    ("$.limit.stddev(1, 3)", 1.0),
+    ("$.numbers.sum(4, $.limit)", 19.0),
     ("$.numbers.first()", 3),
     ("$.numbers.last()", 2),
     ("$.numbers.index(-2)", 1),
@@ -94,6 +94,12 @@ INDEFINITE = [
     ("$.books[0]['title','author']", {"title": "Sayings", "author": "Rees"}),
     ("$['bike','odd'].gears", [8]),
 ]
+
+
+@pytest.mark.parametrize("name", ["min", "max", "sum", "avg", "stddev"])
+def test_what_is_calculated_is_a_double(name: str) -> None:
+    """As Jayway calculates and AWS shows it: 6.0, not 6."""
+    assert isinstance(compile_path(f"$.numbers.{name}()").read(STORE), float)
 
 
 @pytest.mark.parametrize(("text", "expected"), INDEFINITE)

@@ -1,4 +1,4 @@
-"""What AWS itself answered, played in memory: status, output and history of JSONPath executions.
+"""What AWS itself answered, played in memory: status, output and history of executions.
 
 The pack lies beside the project; without it these tests are skipped. The real daemon is held
 against the same cases through boto3 by ``make test``.
@@ -17,7 +17,7 @@ from tests.asl.driver import Driver
 
 PACK = Path(__file__).parents[2].parent / "shared" / "conformance"
 NOT_YET = ("DISTRIBUTED",)
-"""The rest of the language has an issue of its own."""
+"""Children of a Distributed Map are executions of their own, which need an engine."""
 
 
 def runner():

@@ -29,6 +29,10 @@ STATES = {
         },
         {"A": ["x", "y"]},
     ),
+    "what only looks like a query": (
+        {"Type": "Pass", "QueryLanguage": "JSONata", "Comment": "{% no", "Output": "{% $x %}"},
+        {"A": ["x"]},
+    ),
 }
 
 

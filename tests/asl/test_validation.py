@@ -92,6 +92,14 @@ REFUSED = {
             "[Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map]",
         ),
     ),
+    "type no text": (
+        machine({"Type": {}, "Assign": {"a": 1}}),
+        of_a(
+            "/Type",
+            "The field 'Type' should have one of these values: "
+            "[Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map]",
+        ),
+    ),
     "state no object": (machine([]), of_a("", "Expected value of type Object")),
     "neither Next nor End": (
         machine({"Type": "Pass"}),

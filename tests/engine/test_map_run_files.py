@@ -106,6 +106,38 @@ async def test_an_inventory_is_read(s3, path):
     assert keys == ["k1", "k2", "k3"]
 
 
+LINES = b'{"n":1}\n{"n":2}\n'
+LOADED = [{"n": 1}, {"n": 2}, {"n": 1}, {"n": 2}]
+
+
+async def test_the_files_of_an_athena_manifest_are_read(s3, path):
+    """One after the other, in the format that is named; a compressed one says so by its name."""
+    s3.put_object(Bucket="files", Key="a/1", Body=LINES)
+    s3.put_object(Bucket="files", Key="a/2.gz", Body=gzip.compress(LINES))
+    manifest = b's3://files/a/1\n"s3://files/a/2.gz"\n'
+    s3.put_object(Bucket="files", Key="m", Body=manifest)
+    config = {"ManifestType": "ATHENA_DATA", "InputType": "JSONL"}
+    row, _ = await run(path, distributed(PASS, ItemReader=reader(Key="m", config=config)))
+    assert orjson.loads(row.output) == LOADED
+
+
+async def test_an_odd_manifest_fails_the_run(s3, path):
+    """What is no file in S3 is shown."""
+    s3.put_object(Bucket="files", Key="m", Body=b"https://elsewhere/a\n")
+    config = {"ManifestType": "ATHENA_DATA", "InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}
+    row, _ = await run(path, distributed(PASS, ItemReader=reader(Key="m", config=config)), "FAILED")
+    assert (row.error, "https://elsewhere/a" in row.cause) == ("States.ItemReaderFailed", True)
+
+
+async def test_listed_files_are_loaded(s3, path):
+    """LOAD_AND_FLATTEN: the items are what is in the objects, not the objects."""
+    for key in ("x/1", "x/2"):
+        s3.put_object(Bucket="files", Key=key, Body=LINES)
+    config = {"Transformation": "LOAD_AND_FLATTEN", "InputType": "JSONL"}
+    row, _ = await run(path, distributed(PASS, ItemReader=reader(LIST, config, Prefix="x/")))
+    assert orjson.loads(row.output) == LOADED
+
+
 MISSING = {
     "bucket": ({"Bucket": "no-such-bucket", "Key": "k"}, "NoSuchBucket"),
     "key": ({"Key": "no-such-key"}, "NoSuchKey"),
@@ -161,6 +193,24 @@ async def test_results_are_written(s3, path):
         '{"fails":true}',
     )
     assert child["StateMachineArn"].endswith(":stateMachine:m/items")
+
+
+@pytest.mark.parametrize("kind", ["STANDARD", "EXPRESS"])
+async def test_what_was_never_started_is_pending(kind, s3, path):
+    """When too many have failed, a file has the children that nobody starts any more."""
+    s3.put_object(Bucket="files", Key="k", Body=b"[1,2,3,4]")
+    source = reader(Key="k", config={"InputType": "JSON"})
+    writer = {"Resource": PUT, "Parameters": {"Bucket": "files"}}
+    fails = {"Type": "Fail", "Error": "Custom"}
+    members = {"ItemReader": source, "ResultWriter": writer, "MaxConcurrency": 1}
+    machine = distributed(fails, **members).replace("STANDARD", kind)
+    _, map_run = await run(path, machine, "FAILED")
+    files = read(s3, f"{map_run.arn.rpartition(':')[2]}/manifest.json")["ResultFiles"]
+    [failed], [pending] = files["FAILED"], files["PENDING"]
+    assert [child["Input"] for child in read(s3, failed["Key"])] == ["1"]
+    waiting = read(s3, pending["Key"])
+    assert [child["Input"] for child in waiting] == ["2", "3", "4"]
+    assert {child["Status"] for child in waiting} == {"PENDING"}
 
 
 FORMS = {

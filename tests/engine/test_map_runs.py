@@ -10,7 +10,7 @@ import trio
 
 from gateway.engine.engine import Engine
 from gateway.engine.verify import verify
-from gateway.store.map_runs import CountMapRun, HoldMapRun
+from gateway.store.map_runs import CountMapRun, HoldMapRun, MapItemRow
 from gateway.store.memory import open_memory
 from gateway.store.protocol import ExecutionFilter, ExecutionRow, Page, StoreFull
 from tests.engine.rig import ACTIVITY, TASK, build, running, wait_status
@@ -290,3 +290,46 @@ async def test_what_was_stopped_and_what_never_began_are_counted_as_aborted(auto
         row = await ended(engine, arn, "ABORTED")
         [run] = await store.map_runs(row.id)
         assert await engine.map_runs.counts(run) == {"ABORTED": (5, 5)}
+
+
+async def test_a_conflict_is_read_anew(autojump_clock):
+    """Where a child of an item is there already, whoever made it, the run goes on from the rows:
+    the item has one child, and the output is complete."""
+    async with open_memory() as store, running(store) as engine:
+        commit, thief = store.commit, []
+
+        async def steal(unit):
+            mine = [each for each in unit if isinstance(getattr(each, "row", None), MapItemRow)]
+            if mine and not thief:
+                thief.append(mine[0].row.item)
+                await commit(unit)
+            return await commit(unit)
+
+        store.commit = steal
+        arn = await start(engine, distributed(PASS, MaxConcurrency=2), [1, 2, 3, 4, 5])
+        row = await ended(engine, arn, "SUCCEEDED")
+        assert (row.output, thief) == ("[1,2,3,4,5]", [0])
+        assert len(await children(engine)) == 5
+
+
+@pytest.mark.slow
+async def test_ten_thousand_items_need_a_distributed_map(autojump_clock):
+    """Inline they die of AWS's limit of events; as children they do not count."""
+    items = list(range(10_000))
+    state = orjson.loads(distributed(PASS))
+    inline = state["States"]["Map"] | {"ItemProcessor": {"StartAt": "P", "States": {"P": PASS}}}
+    del inline["Label"]
+    async with open_memory() as store, running(store) as engine:
+        machine, _ = await engine.catalog.create_machine(
+            "inline", orjson.dumps({**state, "States": {"Map": inline}}).decode()
+        )
+        text = orjson.dumps(items).decode()
+        arn = (await engine.start_execution(machine.arn, "e", text)).row.arn
+        await wait_status(engine, arn, "FAILED")
+        row = await engine.execution(arn)
+        assert (row.error, row.cause) == (
+            "States.Runtime",
+            "The execution reached the maximum number of history events (25000).",
+        )
+        arn = await start(engine, distributed(PASS), items)
+        assert (await ended(engine, arn, "SUCCEEDED")).output == text

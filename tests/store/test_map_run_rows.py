@@ -18,7 +18,7 @@ from gateway.store.map_runs import (
     RedriveMapItems,
     RedriveMapRun,
 )
-from gateway.store.protocol import EndExecution, ExecutionFilter, Page, StoreConflict
+from gateway.store.protocol import EndExecution, ExecutionFilter, Page, StoreConflict, Upsert
 
 
 async def test_a_map_run_is_found_by_arn_and_parent(store):
@@ -171,3 +171,13 @@ async def test_a_sweep_keeps_children_as_long_as_their_parent(store):
     await store.commit([EndMapRun(1, 1, "SUCCEEDED", 6), CloseMapRun(1, 1)])
     assert await store.sweep(10, 10) == 1
     assert await store.sweep(10, 10) == 2
+
+
+async def test_a_child_without_execution_is_replaced(store):
+    """An Express child that runs again leaves another row in the place of the one before."""
+    await store.commit(inserts(map_run(1, 1), map_item(1, 1, 0, status="FAILED", child=0)))
+    again = map_item(1, 1, 0, status="SUCCEEDED", child=0, output="1")
+    await store.commit([HoldMapRun(1, 1), Upsert(again)])
+    [result] = await store.map_results(1, 1, -1, 10)
+    assert (result.status, result.output) == ("SUCCEEDED", "1")
+    assert await store.map_counts(1, 1) == {"SUCCEEDED": MapRunCounts(1, again.items)}

@@ -8,7 +8,7 @@ from uuid import uuid4
 from gateway.api.model import Request, Response
 from gateway.api.operations.express import ended_express, execution_data, type_not_supported
 from gateway.api.operations.machines import described_revision
-from gateway.api.operations.map_runs import children_of, existing_map_run
+from gateway.api.operations.map_runs import existing_map_run
 from gateway.api.operations.operation import Table
 from gateway.api.paging import next_token, page_size, read_token
 from gateway.asl.events import without_data
@@ -22,6 +22,7 @@ from gateway.engine.names import check_name
 from gateway.engine.publications import Target
 from gateway.engine.redrive import DELETING, redrive_refusal
 from gateway.errors import ApiError
+from gateway.store.map_runs import machine_of
 from gateway.store.protocol import ExecutionFilter, ExecutionRow, Page
 
 
@@ -139,7 +140,7 @@ class Executions:
         """ListExecutions of one map run."""
         run = await existing_map_run(self._engine, request["mapRunArn"])
         key = (run.execution, run.number)
-        page = await self._page(request, Target(children_of(run)), key)
+        page = await self._page(request, Target(machine_of(run)), key)
         items = {each.child: each for each in await self._store.map_items(*key)}
         for row, shown in zip(page.rows, page.answer["executions"], strict=True):
             item = items[row.id]

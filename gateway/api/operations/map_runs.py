@@ -10,7 +10,7 @@ from gateway.api.paging import one_page
 from gateway.engine.arns import read_arn
 from gateway.engine.engine import Engine
 from gateway.errors import ApiError
-from gateway.store.map_runs import LimitMapRun, MapRunRow
+from gateway.store.map_runs import LimitMapRun, MapRunRow, machine_of
 
 _COUNTS: Final = {
     "pending": "PENDING",
@@ -74,7 +74,7 @@ class MapRunOperations:
             {
                 "executionArn": arn,
                 "mapRunArn": row.arn,
-                "stateMachineArn": children_of(row),
+                "stateMachineArn": machine_of(row),
                 "startDate": row.started_at,
                 **({} if row.stop_at is None else {"stopDate": row.stop_at}),
             }
@@ -105,11 +105,6 @@ async def existing_map_run(engine: Engine, arn: str) -> MapRunRow:
     if row is None:
         raise ApiError("ResourceNotFound", f"Map Run Does Not Exist: '{arn}'")
     return row
-
-
-def children_of(run: MapRunRow) -> str:
-    """The ARN of the state machine that the children run: ``<machine>/<label>``."""
-    return run.arn.rpartition(":")[0].replace(":mapRun:", ":stateMachine:")
 
 
 def _place(row: MapRunRow) -> str:

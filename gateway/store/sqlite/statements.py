@@ -144,7 +144,10 @@ def _delete(table: str, *key: str) -> Statement:
 _INSERT = {row: _put("INSERT", row) for row in TABLES if row is not PositionRow}
 _UPSERT = {
     row: _put("REPLACE", row)
-    for row in (TimerRow, TaskRow, NotificationRow, LetterRow, MachineRow, AliasRow, TagsRow)
+    for row in (
+        *(TimerRow, TaskRow, NotificationRow, LetterRow, MachineRow, AliasRow, TagsRow),
+        MapItemRow,
+    )
 }
 _DELETE: dict[type, Statement] = {
     DeleteTimer: _delete("timers", "execution", "number", "kind"),
