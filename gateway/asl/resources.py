@@ -43,9 +43,9 @@ def parts(resource: str) -> tuple[str, str]:
 def pattern(resource: str) -> str:
     """How a task ends that is not over with the answer to its call: CALLBACK (somebody has its
     token), SYNC or SYNC_PARSED (what it has begun ends); otherwise nothing."""
-    if family(resource) != TASK:
+    if not resource.endswith(_PATTERNS) or family(resource) != TASK:
         return ""
-    return next((each for each in _PATTERNS if resource.endswith(each)), "")
+    return next(each for each in _PATTERNS if resource.endswith(each))
 
 
 def called(resource: str) -> str:

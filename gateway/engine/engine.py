@@ -360,7 +360,7 @@ class Engine:
                 case Upsert(TaskRow(started_at=None) as row):
                     self._queues.put(row, first=True)
                 case Upsert(TaskRow() as row):
-                    self._nested.task(row)
+                    self._nested.submitted(row)
                 case DeleteTask(execution, number):
                     self._queues.discard((execution, number))
                     self._dispatcher.discard((execution, number))

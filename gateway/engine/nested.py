@@ -74,8 +74,8 @@ class Nested:
                     return Begun(row.arn, row.start_at)
                 await trio.sleep(FULL_RETRY_SECONDS)
         finally:
-            if wanted.waits is not None:
-                # The task may have ended meanwhile.
+            if wanted.waits is not None and wanted.waits not in self._open:
+                # The task has ended meanwhile.
                 self.look(wanted.waits)
 
     async def _begin(self, wanted: ChildStart) -> ExecutionRow:
@@ -93,13 +93,14 @@ class Nested:
 
     # -------------------------------------------------------------------- what happened
     def task(self, row: TaskRow) -> None:
-        """Take note of an open task; of one whose call was answered, its child may have ended
-        meanwhile."""
+        """Take note of a task that is open."""
         if pattern(row.resource) in {SYNC, SYNC_PARSED}:
-            key = (row.execution, row.number)
-            self._open.add(key)
-            if row.submitted_at is not None:
-                self.look(key)
+            self._open.add((row.execution, row.number))
+
+    def submitted(self, row: TaskRow) -> None:
+        """Take note that the call of a task was answered: its child may have ended meanwhile."""
+        if row.submitted_at is not None and (row.execution, row.number) in self._open:
+            self.look((row.execution, row.number))
 
     def task_ended(self, key: Key) -> None:
         """Take note that a task has ended."""

@@ -114,7 +114,7 @@ def lives(work: str, seed: int, seconds: list[int], commits: int | None, given_:
     assert [entry for entry in log if "bug" in entry["event"]] == []
 
 
-@pytest.mark.parametrize("commits", range(1, 24))
+@pytest.mark.parametrize("commits", range(1, 60))
 def test_the_daemon_may_die_after_any_commit(commits):
     """Between the start of a task and its child's, between that and the answer, before the end of
     the child is told, and after."""

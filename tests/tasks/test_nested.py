@@ -8,7 +8,7 @@ import trio
 
 from gateway.engine.nested import outcome
 from gateway.store.memory import MemoryStore
-from gateway.store.protocol import ExecutionFilter, Page
+from gateway.store.protocol import ExecutionFilter, ExecutionRow, Insert, Page
 from tests.engine.rig import clock, machine, running, wait_status
 from tests.engine.test_engine import put_machine
 from tests.store.store_rows import execution
@@ -270,3 +270,25 @@ async def test_an_express_machine_is_begun_and_cannot_be_waited_for(autojump_clo
         await wait_status(engine, waiting, "FAILED")
         error = (await engine.execution(waiting)).error
         assert error == "StepFunctions.StateMachineTypeNotSupportedException"
+
+
+class SlowToBegin(MemoryStore):
+    """The start of a child takes five seconds before it is on the disk."""
+
+    async def commit(self, unit):
+        """Write the unit."""
+        rows = [change.row for change in unit if isinstance(change, Insert)]
+        if any(isinstance(row, ExecutionRow) and row.parent is not None for row in rows):
+            with trio.CancelScope(shield=True):
+                await trio.sleep(5)
+        await super().commit(unit)
+
+
+async def test_a_child_that_begins_after_its_task_was_given_up_is_stopped(autojump_clock):
+    """The task timed out while the child's start was on its way to the disk."""
+    async with running(SlowToBegin()) as engine:
+        child = await put_machine(engine, machine(W=FOREVER), "child")
+        arn = await parent(engine, begins(child, ".sync", TimeoutSeconds=2))
+        await wait_status(engine, arn, "FAILED")
+        await trio.sleep(10)
+        assert await given_up(engine, arn, child) == ["ABORTED"]
