@@ -50,6 +50,8 @@ WORK = {"Type": "Task", "Resource": ACTIVITY}
 LAST = {**WORK, "End": True}
 PASS = {"Type": "Pass", "End": True}
 MINUTE = {"Type": "Wait", "Seconds": 60}
+HOUR = {"Type": "Wait", "Seconds": 3_600}
+LINES = [f"line {n}" for n in range(50)]
 NEVER = {"Type": "Wait", "Seconds": 90_000_000, "End": True}
 CAUGHT = {"ErrorEquals": ["States.ALL"], "ResultPath": "$.caught", "Next": "After"}
 COUNT = {
@@ -118,6 +120,42 @@ MACHINES = {
             "Type": "Parallel",
             "Branches": [program(A={**MINUTE, "End": True}), program(B=LAST)],
             **retried("Custom", 60),
+            "End": True,
+        }
+    ),
+    "hour": machine(Wait={**HOUR, "Next": "After"}, After=PASS),
+    "variables": json.dumps(
+        {
+            "QueryLanguage": "JSONata",
+            **program(
+                Set={"Type": "Pass", "Assign": {"hour": 3600, "kept": LINES}, "Next": "Wait"},
+                Wait={"Type": "Wait", "Seconds": "{% $hour %}", "Next": "Count"},
+                Count={"Type": "Succeed", "Output": "{% $count($kept) + $states.input.n %}"},
+            ),
+        }
+    ),
+    "mapped": machine(
+        Each={
+            "Type": "Map",
+            "ItemsPath": "$.items",
+            "MaxConcurrency": 3,
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                **program(Rest={**MINUTE, "End": True}),
+            },
+            "End": True,
+        }
+    ),
+    "nested": machine(
+        Begin={
+            "Type": "Task",
+            "Resource": "arn:aws:states:::states:startExecution.sync:2",
+            "Parameters": {
+                "StateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:hour",
+                "Name": "child",
+                "Input": {"from": "parent"},
+            },
+            "OutputPath": "$.Output",
             "End": True,
         }
     ),
@@ -203,6 +241,9 @@ async def ended_ones(to: Recording) -> None:
         stopped = await to.start("stopped", "never")
         await to.engine.stop_execution(stopped, "Enough", "of it")
         await to.until_ended(*arns, stopped)
+        await to.start("variables", "variables", '{"n":1}')
+        await to.start("mapped", "mapped", '{"items":[1,2,3,4,5]}')
+        await to.start("parent", "nested")
         await trio.sleep(30)
         nursery.cancel_scope.cancel()
     for name in ("passed", "counted", "worked", "retried", "caught"):
@@ -210,6 +251,11 @@ async def ended_ones(to: Recording) -> None:
     to.ends("refused", "FAILED", error="Custom")
     to.ends("late", "TIMED_OUT")
     to.ends("stopped", "ABORTED", error="Enough")
+    # These are still at work.
+    to.ends("variables", "SUCCEEDED", output="51")
+    to.ends("mapped", "SUCCEEDED", output="[1,2,3,4,5]")
+    for name in ("parent", "child"):
+        to.ends(name, "SUCCEEDED", output='{"from":"parent"}')
 
 
 async def outstanding_ones(to: Recording) -> None:
@@ -314,7 +360,8 @@ async def page_of(to: Recording) -> dict[str, Any]:
     differences = [line async for line in verify(to.store, to.engine._door)]
     assert differences == [], differences
     rows = (await to.store.executions(ExecutionFilter(), Page(1_000))).rows
-    assert {row.name for row in rows} == set(to.expect)
+    found = {row.name for row in rows if row.item is None}
+    assert found == set(to.expect), found ^ set(to.expect)
     letters, _ = await to.store.letters(None, Page(1_000))
     notifications = {}
     for sink in ("audit", "ops", "strict", DEAD_LETTERS):
