@@ -7,6 +7,7 @@ below):
 - ``http``, ``processes``   what adapters stand on: HTTP over trio, programs that end with us
 - ``asl``      PURE: the language; definition -> StateMachine, ``advance``, records, AWS's history
 - ``store``    durable rows: the protocol, SQLite, an in-memory twin
+- ``aws``      signed calls to AWS services, over trio: what sources, sinks and tasks share
 - ``sources``, ``sinks``, ``tasks``   adapters to the outside: messages in, notifications out, calls
 - ``testing``  a definition run in memory, with mocks for its tasks and a clock that jumps
 - ``engine``   the trio shell around ``asl``: the one door, timers, activities, outbox

@@ -22,7 +22,7 @@ from gateway.asl.languages.jsonata import JSONATA
 from gateway.asl.languages.jsonpath import JSONPATH
 from gateway.asl.languages.language import QueryLanguage
 from gateway.asl.resources import pattern
-from gateway.asl.scope import Expression, Json
+from gateway.asl.scope import Json
 from gateway.asl.states.choice import Choice
 from gateway.asl.states.map import Map
 from gateway.asl.states.parallel import Parallel
@@ -322,15 +322,8 @@ def _task(fields: Fields, common: Common, language: QueryLanguage, _place: Place
         resource=resource,
         timeout=language.seconds(fields, "TimeoutSeconds"),
         heartbeat=language.seconds(fields, "HeartbeatSeconds"),
-        credentials=_credentials(fields, language),
+        credentials=language.template(fields, "Credentials"),
     )
-
-
-def _credentials(fields: Fields, language: QueryLanguage) -> Expression | None:
-    found = fields.object("Credentials")
-    if found is not None and not {"RoleArn", "RoleArn.$"} & found.members.keys():
-        found.error("The field 'RoleArn' is required but was missing")
-    return language.template(fields, "Credentials")
 
 
 def _parallel(fields: Fields, common: Common, language: QueryLanguage, place: Place) -> State:

@@ -40,6 +40,14 @@ def _resource(state: Outlined) -> Iterator[Diagnostic]:
         yield Diagnostic(SCHEMA, place, "Value is not a valid resource ARN")
 
 
+def _credentials(state: Outlined) -> Iterator[Diagnostic]:
+    """They are a role, given or looked up."""
+    credentials = state.members.get("Credentials")
+    if isinstance(credentials, dict) and not credentials.keys() & {"RoleArn", "RoleArn.$"}:
+        message = "The field 'RoleArn' is required but was missing"
+        yield Diagnostic(SCHEMA, f"{state.location}/Credentials", message)
+
+
 def _heartbeat(state: Outlined) -> Iterator[Diagnostic]:
     """A heartbeat that is due after the timeout is none."""
     heartbeat, timeout = (state.members.get(f"{name}Seconds") for name in ("Heartbeat", "Timeout"))
@@ -48,4 +56,4 @@ def _heartbeat(state: Outlined) -> Iterator[Diagnostic]:
         yield Diagnostic(SCHEMA, f"{state.location}/HeartbeatSeconds", message)
 
 
-_OF_TASKS: Final[tuple[Rule, ...]] = (_resource, _heartbeat)
+_OF_TASKS: Final[tuple[Rule, ...]] = (_resource, _credentials, _heartbeat)

@@ -10,6 +10,7 @@ import gzip
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -33,8 +34,9 @@ Catalogue = dict[str, Entry]
 """By the name in Resources: sfn."""
 
 
+@cache
 def read_catalogue() -> Catalogue:
-    """All services. Blocks for about a tenth of a second."""
+    """All services. Blocks for about a tenth of a second, the first time."""
     import botocore
 
     found: Catalogue = {}
@@ -54,6 +56,7 @@ def _beginning(model: Path) -> str:
     return text
 
 
+@cache
 def read_actions(botocore_name: str) -> dict[str, str]:
     """The operations of a service, by the name in Resources: putItem. Blocks."""
     from botocore.session import Session

@@ -64,6 +64,14 @@ def test_what_changed_is_swapped_and_the_rest_goes_on(daemon):
     assert httpx.post(f"{hooks}/one", json={}).status_code == 202
 
 
+def test_roles_are_taken(daemon):
+    """As whom tasks call is what the file says from then on."""
+    roles = 'roles: { "arn:aws:iam::*:role/*": { assume: false } }\nworkers:'
+    _change(daemon, "workers:", roles)
+    daemon.signal(signal.SIGHUP)
+    assert daemon.logged("reloaded")["changed"] == ["roles"]
+
+
 def test_one_reload_after_the_other(daemon):
     """Each is taken: a daemon is reloaded as often as its file changes."""
     for seconds in (2000, 3000):

@@ -63,6 +63,26 @@ async def test_query_protocol(moto, clients, monkeypatch):
     assert found["MetricName"] == "Finished"
 
 
+@pytest.mark.parametrize(
+    ("resource", "parameters", "member", "value"),
+    [
+        ("s3:headBucket", {"Bucket": "reports"}, "BucketRegion", "us-east-1"),
+        ("s3:deleteObject", {"Bucket": "reports", "Key": "none"}, "DeleteMarker", None),
+        ("lambda:listFunctions", {}, "Functions", []),
+        ("route53:listHostedZones", {}, "IsTruncated", False),
+        ("sts:getCallerIdentity", {}, "Account", "123456789012"),
+        ("secretsmanager:listSecrets", {}, "SecretList", []),
+    ],
+)
+async def test_every_kind_of_answer(
+    moto, clients, monkeypatch, resource, parameters, member, value
+):
+    """HEAD, an answer without a body, REST with JSON and with XML, a form's XML, JSON."""
+    async with engine_at(moto, monkeypatch) as engine:
+        output = (await run(engine, task(f"aws-sdk:{resource}", parameters))).output
+    assert output.get(member) == value
+
+
 async def test_step_functions_is_this_engine(moto, monkeypatch):
     """``sfn`` starts and describes executions here, although every other service is elsewhere."""
     async with engine_at(moto, monkeypatch) as engine:

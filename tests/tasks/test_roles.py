@@ -7,8 +7,6 @@ import re
 
 import pytest
 
-from gateway.asl.definition import parse_definition
-from gateway.asl.errors import DefinitionError
 from gateway.aws.roles import OWN, Identity, RoleSettings, identity_of
 from tests.stand_ins.server import Answer, StandIn
 from tests.tasks.services_rig import JsonService, engine_at, failure, run, task
@@ -136,10 +134,3 @@ def test_what_the_configuration_says_of_a_role(entries, identity):
     roles = {arn: RoleSettings(**settings) for arn, settings in entries.items()}
     assert identity_of(ROLE, roles) == identity
     assert identity_of(None, roles) == OWN
-
-
-def test_credentials_without_a_role_are_refused():
-    """In AWS's words."""
-    state = task("aws-sdk:dynamodb:getItem", GET, Credentials={})
-    with pytest.raises(DefinitionError, match="The field 'RoleArn' is required but was missing"):
-        parse_definition(json.dumps({"StartAt": "A", "States": {"A": state}}))

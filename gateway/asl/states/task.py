@@ -55,7 +55,7 @@ class Task(State):
 
 
 def _role(credentials: Json) -> str:
-    role = credentials["RoleArn"]
+    role = credentials.get("RoleArn") if isinstance(credentials, dict) else None
     if not isinstance(role, str):
         raise causes.no_role(role)
     return role
