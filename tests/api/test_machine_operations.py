@@ -126,13 +126,18 @@ async def test_an_express_machine_is_validated_as_such(api):
 
 
 async def test_variable_references_are_described(api):
-    """Which variables each state names, and no state that names none."""
+    """Which variables each state names, and no state that names none; without the definition, for
+    which AWS shows an empty object, nothing of it."""
     first = {"Type": "Pass", "Assign": {"a": 1}, "Next": "B"}
     second = {"Type": "Pass", "InputPath": "$a", "End": True}
     definition = json.dumps({"StartAt": "A", "States": {"A": first, "B": second}})
     arn = await api.machine(definition=definition)
     described = await api.call("describe_state_machine", stateMachineArn=arn)
     assert described["variableReferences"] == {"B": ["a"]}
+    bare = await api.call(
+        "describe_state_machine", stateMachineArn=arn, includedData="METADATA_ONLY"
+    )
+    assert (bare["definition"], "variableReferences" in bare) == ("{}", False)
 
 
 async def test_tags_are_kept_changed_and_taken_off(api):

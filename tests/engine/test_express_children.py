@@ -10,7 +10,7 @@ import trio.testing
 
 from gateway.engine.verify import verify
 from gateway.store.memory import MemoryStore
-from gateway.tasks.protocol import TaskFailure
+from gateway.tasks.protocol import Place, TaskFailure
 from tests.engine.rig import running, wait_status
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
@@ -20,7 +20,6 @@ class Function:
     """Answers each item after some seconds of virtual time: twice as much, or a failure."""
 
     name = "lambda"
-    concurrency = 1000
 
     def __init__(self, seconds=1.0, bad=()):
         self.seconds = seconds
@@ -34,9 +33,9 @@ class Function:
         return resource == FUNCTION
 
     @staticmethod
-    def place(resource):
+    def place(resource, _given):
         """All of them in one."""
-        return resource
+        return Place(resource, 1000)
 
     async def call(self, request):
         """The answer."""
