@@ -127,12 +127,8 @@ class Machines:
 
 
 def described_revision(revision: RevisionRow, request: Request) -> Response:
-<<<<<<< HEAD
     """The members that describe a revision; where metadata is asked for, its definition is ``{}``,
     as AWS has it."""
-=======
-    """The members that describe a revision; without the definition, ``{}`` stands for it."""
->>>>>>> 6ccbbcf (A machine that is described without its definition shows an empty object for it, as AWS's model says: an empty text is none)
     settings = read_settings(revision.settings)
     whole = request.get("includedData") != "METADATA_ONLY"
     named = variable_references(revision.definition) if whole else {}
