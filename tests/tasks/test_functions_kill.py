@@ -10,6 +10,8 @@ import pytest
 from tests.daemon.process import running, write_config
 from tests.workers.test_group import alive
 
+pytestmark = pytest.mark.slow
+
 DEFINITION = {
     "StartAt": "A",
     "States": {
@@ -23,8 +25,6 @@ DEFINITION = {
 }
 CODE = """
 import os, pathlib, sys, time
-
-pytestmark = pytest.mark.slow
 
 def handler(event, context):
     with open("calls", "a") as calls:
