@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
+from gateway.asl.validation import accepted
+from gateway.callbacks.question import UNASKED, find_question
 from gateway.cli.app import app
 from gateway.config.load import load_config
 from gateway.config.schema import json_schema
@@ -54,6 +57,15 @@ def test_yaml_examples_are_fine(example, tmp_path):
     (tmp_path / "example.yaml").write_text(example)
     found = load_config(tmp_path / "example.yaml", environment | values)
     assert [w for w in found.warnings if "substitutions" not in w.path] == []
+
+
+@pytest.mark.parametrize("example", blocks("json state"))
+def test_states_are_accepted(example):
+    """Each state shown is one that a machine may have, and what it asks of a person is well
+    formed."""
+    state = json.loads(example)
+    accepted(json.dumps({"StartAt": "A", "States": {"A": state}}))
+    assert find_question(state["Parameters"]) != UNASKED
 
 
 def typed_commands() -> Iterator[str]:

@@ -31,7 +31,7 @@ def test_loads(path):
 
 def test_all_are_there():
     """The examples that the README speaks of are there."""
-    wanted = {"quickstart.yaml", "fulfilment.yaml", "game.yaml"}
+    wanted = {"quickstart.yaml", "fulfilment.yaml", "game.yaml", "library.yaml"}
     assert {path.name for path in EXAMPLES.glob("*.yaml")} >= wanted
 
 

@@ -61,6 +61,7 @@ def example(name: str, directory: Path, **environment: str) -> Iterator[Example]
         "API_LISTEN": f"127.0.0.1:{api}",
         "HOOKS_LISTEN": f"127.0.0.1:{hooks}",
         "NOTIFY_URL": f"http://127.0.0.1:{hooks}/inbox",
+        "SITE": f"http://127.0.0.1:{hooks}",
         "STATE_DIRECTORY": str(directory),
     }
     path = directory / "config" / name
@@ -309,3 +310,47 @@ def test_points_that_cannot_be_noted_fail_the_game(tmp_path, cloud):
         outcome = running.outcome("finish-level", "eve-level-1-1")
         assert (outcome["status"], outcome["error"]) == ("FAILED", "NoPoints")
         assert outcome["cause"] == "DynamoDb.ResourceNotFoundException"
+
+
+def test_the_library_as_it_is_written(tmp_path):
+    """The README's loan, typed: mails go out as files, buttons are pressed by the links in them,
+    and the staff hears through its queue that the book is lost."""
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    address = f"127.0.0.1:{server.get_host_and_port()[1]}"
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    outbox = tmp_path / "config" / "outbox"
+    moto, started, *blocks = walk_through("An example: a library")
+    assert moto == ("sh", "moto_server -p 5000\n")
+    exports, run = started[1].removesuffix("\n").rsplit("\n", 1)
+    assert run == "LOAN_SECONDS=5 stategate run config/library.yaml"
+    try:
+        with Shell(tmp_path) as shell:
+            shell.run(exports.replace("127.0.0.1:5000", address))
+            names = ("DESK_QUEUE_URL", "STAFF_QUEUE_URL")
+            there = {name: shell.run(f'printf %s "${name}"').strip() for name in names}
+            there |= {"AWS_ENDPOINT_URL": f"http://{address}", "AWS_REGION": "us-east-1"}
+            there |= {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
+            there |= {"LOAN_SECONDS": "1", "STATE_DIRECTORY": "."}
+            with example("library.yaml", tmp_path, **there) as running:
+                shell.run(f"export STATEGATE_ENDPOINT={running.daemon.url}")
+                mails = 0
+                for group in _commands(blocks):
+                    if "press " in group[0][1]:
+                        mails += 1
+                        wanted = f"mail {mails}\n{running.daemon.tail()}"
+                        until(partial(_has_mails, outbox, mails), SECONDS, wanted)
+                    type_out(shell, group, {"127.0.0.1:5000": address})
+                assert running.daemon.stop() == 0
+    finally:
+        server.stop()
+
+
+def _has_mails(outbox: Path, count: int) -> bool:
+    return len(list(outbox.glob("*.eml"))) >= count
+
+
+def _commands(blocks: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """Each block of commands with what it prints."""
+    starts = [place for place, (language, _) in enumerate(blocks) if language == "sh"]
+    return [blocks[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True)]
