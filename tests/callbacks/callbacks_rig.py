@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -15,6 +15,7 @@ from gateway.engine.activities import ActivityTask
 from gateway.engine.engine import Engine
 from gateway.sources.webhook_server import WebhookServer
 from gateway.store.memory import MemoryStore
+from gateway.tasks.protocol import Runner
 from tests.engine.rig import ACTIVITY, TASK, machine, running, wait_status
 
 CALLBACK = {
@@ -68,9 +69,11 @@ class Rig:
 
 
 @asynccontextmanager
-async def open_rig(store: MemoryStore | None = None) -> AsyncIterator[Rig]:
+async def open_rig(
+    store: MemoryStore | None = None, runners: Iterable[Runner] = ()
+) -> AsyncIterator[Rig]:
     """A listener on a free port of loopback with the page alone."""
-    async with running(store or MemoryStore()) as engine, trio.open_nursery() as nursery:
+    async with running(store or MemoryStore(), runners) as engine, trio.open_nursery() as nursery:
         server = WebhookServer(structlog.get_logger())
         await nursery.start(CallbackDesk(engine).serve, server.routes)
         url = await nursery.start(server.serve, "127.0.0.1:0")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from hashlib import sha256
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -15,6 +16,8 @@ from structlog.testing import capture_logs
 from gateway.engine.callbacks import given_answers
 from gateway.store.memory import MemoryStore
 from gateway.store.protocol import StoreFull
+from gateway.tasks.protocol import Place, TaskRequest
+from tests.engine.rig import machine
 
 EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>&amp;</title></style>\u202e"
 
@@ -289,6 +292,64 @@ async def test_who_answered_is_kept_beside_the_history():
             "127.0.0.1",
         )
         assert link.rpartition("/")[2] not in str(logged)
+
+
+class Mail:
+    """Sends links, and holds its own answer back until it may give it."""
+
+    name: ClassVar[str] = "lambda"
+
+    def __init__(self) -> None:
+        self.links, self._came = trio.open_memory_channel[str](10)
+        self.answer = trio.Event()
+
+    def takes(self, resource: str) -> bool:
+        """Calls of functions."""
+        return resource == "arn:aws:states:::lambda:invoke"
+
+    def place(self, _resource: str, _given: str | None) -> Place:
+        """One."""
+        return Place("mail", 10)
+
+    async def call(self, request: TaskRequest) -> object:
+        """The mail is out; the answer to the call comes later."""
+        self.links.send_nowait(request.input["Payload"]["link"])
+        await self.answer.wait()
+        return {"Payload": None}
+
+    async def link(self) -> str:
+        """The next one that was sent."""
+        return await self._came.receive()
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_a_task_that_waits_for_its_token_is_answered(early):
+    """Its link leads to the question in its parameters. It may be answered before the call that
+    sent it has an answer, and after."""
+    mail = Mail()
+    payload = {"link.$": "States.Format('/callbacks/{}', $$.Task.Token)", "callback": CALLBACK}
+    state = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "Parameters": {"FunctionName": "mail", "Payload": payload},
+        "End": True,
+    }
+    async with open_rig(runners=[mail]) as rig:
+        row, _ = await rig.engine.catalog.create_machine("asks", machine(T=state))
+        started = await rig.engine.start_execution(row.arn, "n", "{}")
+        arn = started.row.arn
+        link = await mail.link()
+        if not early:
+            mail.answer.set()
+            with trio.fail_after(10):
+                while "TaskSubmitted" not in str(await rig.engine.history(arn)):  # noqa: ASYNC110
+                    await trio.sleep(0.01)
+        assert Page((await rig.http.get(link)).text).labels == ["Renew", "I have lost it"]
+        assert (await rig.post(link, 0)).status_code == 200
+        assert await rig.ended(arn, "SUCCEEDED") == {"renew": True, "days": 14}
+        types = [event["type"] for event in await rig.engine.history(arn)]
+        assert ("TaskSubmitted" in types, types.count("TaskSucceeded")) == (not early, 1)
+        assert (await rig.http.get(link)).status_code == 410
 
 
 async def test_answers_stand_under_their_own_events():

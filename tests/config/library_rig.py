@@ -26,7 +26,7 @@ from gateway.sources.protocol import Message
 from gateway.sources.webhook_request import WebhookRequest
 from gateway.store.memory import open_memory
 from gateway.store.protocol import ExecutionRow
-from gateway.tasks.protocol import TaskFailure, TaskRequest
+from gateway.tasks.protocol import Place, TaskFailure, TaskRequest
 from gateway.triggers.running import Running
 from gateway.triggers.trigger import Trigger
 
@@ -60,7 +60,6 @@ class MailRunner:
     """Calls the example's own function, without a process of its own."""
 
     name: ClassVar[str] = "lambda"
-    concurrency: ClassVar[int] = 1
 
     def __init__(self, handler: Any, outbox: Path, down: int) -> None:
         """The first ``down`` mails cannot be sent."""
@@ -74,9 +73,9 @@ class MailRunner:
         """The one that the example calls."""
         return resource == "arn:aws:states:::lambda:invoke"
 
-    def place(self, _resource: str) -> str:
-        """One."""
-        return ""
+    def place(self, _resource: str, _given: str | None) -> Place:
+        """One mail at a time."""
+        return Place("mail", 1)
 
     async def call(self, request: TaskRequest) -> Any:
         """Send the mail, and let the reader see it."""
