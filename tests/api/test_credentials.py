@@ -77,10 +77,13 @@ def world():
     return World(KEYS)
 
 
-def signed(key="AKALL", secret="all-secret", target=START, body=STARTED, auth=SigV4Auth, **headers):
+def signed(
+    key="AKALL", secret="all-secret", target=START, body=STARTED, auth=SigV4Auth,
+    scope=("states", "us-east-1"), **headers,
+):  # fmt: skip
     """A request as botocore signs it."""
     request = AWSRequest("POST", URL, {"X-Amz-Target": target, **headers}, body)
-    auth(Credentials(key, secret), "states", "us-east-1").add_auth(request)
+    auth(Credentials(key, secret), *scope).add_auth(request)
     return request
 
 
@@ -144,6 +147,30 @@ async def test_a_changed_request_is_refused(world):
         403,
         "IncompleteSignatureException",
     )
+
+
+async def test_a_signature_is_for_step_functions_and_for_the_region_that_it_names(world):
+    """One for another service is of no use here. Any region may be named, as an endpoint has none;
+    but it is signed, and so is the date in front of it."""
+    assert await world.send(signed(scope=("sqs", "us-east-1"))) == (
+        403,
+        "IncompleteSignatureException",
+    )
+    assert await world.send(signed(scope=("states", "eu-west-1"))) == OK
+    written = signed().headers["Authorization"]
+    for part, other in (("us-east-1", "eu-west-1"), ("/20", "/19")):
+        changed = written.replace(part, other, 1)
+        answer = await world.send(signed(), Authorization=changed)
+        assert answer == (403, "InvalidSignatureException")
+
+
+async def test_a_request_may_come_twice(world):
+    """As at AWS, where a client sends the same request again when its answer was lost: for as long
+    as the clocks' difference is allowed, and not afterwards."""
+    request = signed()
+    assert [await world.send(request) for _ in range(2)] == [OK, OK]
+    world.at += 301_000
+    assert await world.send(request) == (403, "InvalidSignatureException")
 
 
 @pytest.mark.parametrize(("minutes", "taken"), [(-6, False), (-4, True), (4, True), (6, False)])
