@@ -268,7 +268,7 @@ class Execution(Frames):
         self._park(frame, record.wait)
         frame.map_run = run = frame.map_run._replace(wait=record.wait, redrives=record.redrives)
         # Its row stands since it began.
-        self.touched[effect_key(run)] = run
+        self.touched[effect_key(run)] = (run, run)
         self._put(run)
 
     def _map_run_failed(self, record: m.MapRunFailed, at: int) -> None:

@@ -63,8 +63,8 @@ class Frames:
         """Name of the Map and index of the iteration that ended last, as its event shows them."""
         self.redrive_token: str | None = None
         """The clientToken with which it was redriven last."""
-        self.touched: dict[EffectKey, Effect | None] = {}
-        """Effects that changed since ``take_changes``: what stood before."""
+        self.touched: dict[EffectKey, tuple[Effect | None, Effect]] = {}
+        """Effects that changed since ``take_changes``: what stood before, and what stood last."""
 
     # ------------------------------------------------------------------ reading
     @property
@@ -90,12 +90,16 @@ class Frames:
 
     def take_changes(self) -> Iterator[tuple[Effect | None, Effect | None]]:
         """The effects that changed since the last call: what stood before (None: nothing) and what
-        it is now (None: no longer wanted)."""
+        it is now (None: no longer wanted). A map run that has come and gone meanwhile is told as
+        both: the history names it, so it is there to be read and redriven."""
         touched, self.touched = self.touched, {}
-        for key, former in touched.items():
+        for key, (former, last) in touched.items():
             effect = self.effects.get(key)
             if effect is not None or former is not None:
                 yield former, effect
+            elif isinstance(last, MapRun):
+                yield None, last
+                yield last, None
 
     def dump(self) -> dict[str, Json]:
         """Everything that the fold must reproduce, for comparison."""
@@ -115,14 +119,18 @@ class Frames:
 
     def _put(self, effect: Effect) -> None:
         key = effect_key(effect)
-        self.touched.setdefault(key, self.effects.get(key))
+        self._touch(key, self.effects.get(key), effect)
         self.effects[key] = effect
 
     def _drop(self, number: int, *kinds: str) -> None:
         for kind in kinds:
             effect = self.effects.pop((number, kind), None)
             if effect is not None:
-                self.touched.setdefault((number, kind), effect)
+                self._touch((number, kind), effect, effect)
+
+    def _touch(self, key: EffectKey, former: Effect | None, last: Effect) -> None:
+        known = self.touched.get(key)
+        self.touched[key] = (former if known is None else known[0], last)
 
     def _park(self, frame: Frame, number: int) -> None:
         self._number(number)

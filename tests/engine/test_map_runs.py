@@ -333,3 +333,21 @@ async def test_ten_thousand_items_need_a_distributed_map(autojump_clock):
         )
         arn = await start(engine, distributed(PASS), items)
         assert (await ended(engine, arn, "SUCCEEDED")).output == text
+
+
+async def test_a_run_that_ends_as_it_begins_can_be_read_and_redriven(autojump_clock):
+    """A branch that fails at once aborts the run beside it before that is on disk; the history
+    names it, so it is there, and a redrive goes on with it."""
+    inside = orjson.loads(distributed(PASS))
+    both = {"Type": "Parallel", "Branches": [inside, {"StartAt": "F", "States": {"F": FAIL}}]}
+    definition = {"StartAt": "Both", "States": {"Both": {**both, "End": True}}}
+    async with open_memory() as store, running(store) as engine:
+        arn = await start(engine, orjson.dumps(definition).decode(), [1, 2])
+        row = await ended(engine, arn, "FAILED")
+        [run] = await store.map_runs(row.id)
+        assert (run.status, run.open) == ("ABORTED", False)
+        assert await engine.map_runs.counts(run) == {"ABORTED": (2, 2)}
+        await engine.redrive_execution(arn, None)
+        await ended(engine, arn, "FAILED")
+        [run] = await store.map_runs(row.id)
+        assert (run.status, run.redrives) == ("ABORTED", 1)

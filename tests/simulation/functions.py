@@ -15,7 +15,7 @@ import trio.lowlevel
 
 from gateway.engine.dispatcher import _key
 from gateway.store.protocol import TaskRow
-from gateway.tasks.protocol import TaskFailure, TaskRequest
+from gateway.tasks.protocol import Place, TaskFailure, TaskRequest
 from tests.simulation.machines import ACTIVITY, CALLBACK, FUNCTIONS
 from tests.simulation.trace import Trace
 
@@ -54,9 +54,9 @@ class Functions:
         return resource in {*FUNCTIONS, CALLBACK}
 
     @staticmethod
-    def place(_resource: str) -> str:
+    def place(_resource: str, _given: str | None) -> Place:
         """One for all."""
-        return ""
+        return Place("", Functions.concurrency)
 
     def started(self, row: TaskRow) -> None:
         """The start of a task is durable: its key is its own."""
@@ -77,6 +77,8 @@ class Functions:
         self._calls[request.key] += 1
         if self._calls[request.key] > 1:
             self._trace.seen("task: called again under its key")
+            if not request.again:
+                self.wrong.append(f"{request} is not said to be called again")
         self.under_way.add(request.key)
         self._last += 1
         number = self._last
