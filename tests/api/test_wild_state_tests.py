@@ -19,7 +19,7 @@ from gateway.api.protocol import Protocol
 from gateway.asl.members import STATES
 from gateway.engine.arns import Arns
 from tests.api.conftest import strict
-from tests.asl.machines import DISTRIBUTED, inputs, json_values, programs, states
+from tests.asl.machines import DISTRIBUTED, inputs, json_values, machines, states
 
 
 async def called(_request):
@@ -163,8 +163,8 @@ def sensible(draw):
 
 wild = json_values | queries | paths | st.sampled_from([-1, 1e300, 2**70, "JSONata", "$["])
 documents = (
-    programs(1)
-    | st.builds(lambda state: {**state, "End": True}, states(1))
+    machines()
+    | st.builds(lambda state: {**state, "End": True}, states(1, whole=False))
     | st.builds(
         lambda state, name, value: {**state, name: value},
         sensible(),

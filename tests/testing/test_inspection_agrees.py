@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NamedTuple
 
 import orjson
@@ -19,7 +20,7 @@ from gateway.testing.inspection import Inspection, Setting
 from gateway.testing.mocks import Returned, Thrown
 from gateway.testing.rehearsal import Rehearsal
 from gateway.testing.verbatim import Verbatim
-from tests.asl.machines import inputs, json_values, programs
+from tests.asl.machines import inputs, json_values, machines
 
 ALONE = {"Pass", "Choice", "Wait", "Task"}
 """Types that have nothing inside."""
@@ -68,8 +69,13 @@ def visits(rehearsal):
                     pass
 
 
+def without_ids(text):
+    """A document in which causes do not say the id of the event at which the state was entered."""
+    return json.loads(re.sub(r"event id #\d+", "event id #n", text))
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(programs(), inputs, st.lists(answers, min_size=1, max_size=5))
+@given(machines(), inputs, st.lists(answers, min_size=1, max_size=5))
 def test_a_state_does_alone_what_it_does_in_an_execution(definition, given_input, answers_):
     """With the same input, variables, context and answer, the same output and the same way."""
     coming = iter(answers_)
@@ -99,4 +105,4 @@ def test_a_state_does_alone_what_it_does_in_an_execution(definition, given_input
         if found.status == "RETRIABLE":
             continue
         assert found.next == visit.next
-        assert json.loads(found.output or "") == visit.output
+        assert without_ids(found.output) == without_ids(orjson.dumps(visit.output).decode())
