@@ -155,6 +155,14 @@ class Line:
         for child in self.children:
             yield from child.lines()
 
+    def given_up(self) -> Iterator[Line]:
+        """Those inside it that only a redrive goes on with."""
+        for child in self.children:
+            yield from child.given_up()
+        for child in self.kept:
+            yield from child.lines()
+            yield from child.given_up()
+
     def give_up(self) -> None:
         """What is inside goes no further, unless there is a redrive."""
         self.kept, self.children = [*self.kept, *self.children], []
@@ -329,7 +337,8 @@ class _Reader:
                     return
             elif previous in line.lasts() and self._take(line, kind, event):
                 return
-        self._must(False, event, "follows nothing that it may follow")
+        taken = any(self._abort_late(line, kind, previous) for line in self.root.given_up())
+        self._must(taken, event, "follows nothing that it may follow")
 
     def _take(self, line: Line, kind: str, event: Json) -> bool:
         """Whether the line may go on with the event; if so, it has."""
@@ -432,6 +441,16 @@ class _Reader:
         if not (allowed and inside) or any(child.is_open() for child in line.children):
             return False
         line.give_up()
+        line.over, line.last = "aborted", self._id
+        return True
+
+    def _abort_late(self, line: Line, kind: str, previous: int) -> bool:
+        """Whether it is the abort of a line that did nothing after a redrive. Such lines all follow
+        the redrive, and an abort has no name: that of another one may have been taken for this
+        one's, so that the join around it is over already."""
+        unbegun = not line.over and line.state is not None and line.last == line.revived == previous
+        if not unbegun or kind != f"{line.definition['Type']}StateAborted":
+            return False
         line.over, line.last = "aborted", self._id
         return True
 
