@@ -10,6 +10,7 @@ join stands beside its exit, not before it.) Which state may come next is the de
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,6 +75,10 @@ EVALUATED = {
     "Parallel": {"Entered", "Started", "Succeeded", "Evaluation"},
     "Map": {"Entered", "Started", "Succeeded", "Evaluation", "RunFailed", "RunSucceeded"},
 }
+
+
+READINGS_MAX = 50
+"""Ways to read a history that are followed up at a time."""
 
 
 class Ungrammatical(AssertionError):
@@ -155,14 +160,6 @@ class Line:
         for child in self.children:
             yield from child.lines()
 
-    def given_up(self) -> Iterator[Line]:
-        """Those inside it that only a redrive goes on with."""
-        for child in self.children:
-            yield from child.given_up()
-        for child in self.kept:
-            yield from child.lines()
-            yield from child.given_up()
-
     def give_up(self) -> None:
         """What is inside goes no further, unless there is a redrive."""
         self.kept, self.children = [*self.kept, *self.children], []
@@ -182,17 +179,23 @@ class Line:
 def check_history(definition: Json, events: Iterable[Json], status: str) -> int:
     """The history obeys the grammar and ends as the status says (RUNNING: it has not ended).
     Returns how often the execution was redriven."""
-    reader = _Reader(definition)
+    readings = [_Reader(definition)]
     seen: list[str] = []
     for event in events:
         seen.append(f"{event['previousEventId']:4} <- {event['id']:4}  {_words(event)}")
-        try:
-            reader.read(event)
-        except Ungrammatical as breach:
-            raise Ungrammatical("\n".join([str(breach), *seen])) from None
-    if reader.ended != status:
-        raise Ungrammatical(f"the history ends with {reader.ended}, the execution is {status}")
-    return reader.redrives
+        possible: list[_Reader] = []
+        for reading in readings:
+            try:
+                possible += reading.readings(event)
+            except Ungrammatical as breach:
+                last = breach
+        if not possible:
+            raise Ungrammatical("\n".join([str(last), *seen]))
+        readings = possible[:READINGS_MAX]
+    ends = {reading.ended for reading in readings}
+    if status not in ends:
+        raise Ungrammatical(f"the history ends with {ends}, the execution is {status}")
+    return readings[0].redrives
 
 
 def _words(event: Json) -> str:
@@ -233,6 +236,10 @@ class _Reader:
         self.language = definition.get("QueryLanguage", "JSONPath")
         self.ended = "RUNNING"
         self.redrives = 0
+        self.taker: int | None = None
+        """The line that took the last event, where several might have."""
+        self.others: set[int] = set()
+        """Lines that do not take the next one."""
         self._id = 0
         self._lines = 0
 
@@ -245,8 +252,31 @@ class _Reader:
         """In the order in which they began, in which they go on where several may."""
         return sorted(self.root.lines(), key=lambda line: line.born)
 
+    def readings(self, event: Json) -> list[_Reader]:
+        """What it may be after the next event: one, but where several lines go on from a redrive,
+        which all follow the same event, and the event does not say whose it is."""
+        if event["previousEventId"] != self.root.revived or not self.redrives:
+            self.read(event)
+            return [self]
+        found: list[_Reader] = []
+        others: set[int] = set()
+        while True:
+            reading = deepcopy(self)
+            reading.others = others
+            try:
+                reading.read(event)
+            except Ungrammatical:
+                if not found:
+                    raise
+                return found
+            found.append(reading)
+            if reading.taker is None:
+                return found
+            others = others | {reading.taker}
+
     def read(self, event: Json) -> None:
         """The next event."""
+        self.taker = None
         self._id += 1
         kind, previous = event["type"], event["previousEventId"]
         self._must(event["id"] == self._id, event, "has a gap before it")
@@ -335,10 +365,14 @@ class _Reader:
                 if previous == line.iteration and self._take(line, kind, event):
                     line.last = previous
                     return
-            elif previous in line.lasts() and self._take(line, kind, event):
+            elif (
+                line.born not in self.others
+                and previous in line.lasts()
+                and self._take(line, kind, event)
+            ):
+                self.taker, self.others = line.born, set()
                 return
-        taken = any(self._abort_late(line, kind, previous) for line in self.root.given_up())
-        self._must(taken, event, "follows nothing that it may follow")
+        self._must(False, event, "follows nothing that it may follow")
 
     def _take(self, line: Line, kind: str, event: Json) -> bool:
         """Whether the line may go on with the event; if so, it has."""
@@ -441,16 +475,6 @@ class _Reader:
         if not (allowed and inside) or any(child.is_open() for child in line.children):
             return False
         line.give_up()
-        line.over, line.last = "aborted", self._id
-        return True
-
-    def _abort_late(self, line: Line, kind: str, previous: int) -> bool:
-        """Whether it is the abort of a line that did nothing after a redrive. Such lines all follow
-        the redrive, and an abort has no name: that of another one may have been taken for this
-        one's, so that the join around it is over already."""
-        unbegun = not line.over and line.state is not None and line.last == line.revived == previous
-        if not unbegun or kind != f"{line.definition['Type']}StateAborted":
-            return False
         line.over, line.last = "aborted", self._id
         return True
 
