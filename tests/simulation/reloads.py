@@ -51,7 +51,10 @@ def _picture(life: Life) -> dict[str, Any]:
     core, edge = life.core, life.edge
     return {
         "config": life.state.config,
-        "revisions": {row.name: core.catalog.current(row.arn) for row in core.catalog.machines()},
+        # Others are made through the API meanwhile.
+        "revisions": {
+            row.name: core.catalog.current(row.arn) for row in core.catalog.machines() if row.managed
+        },
         "sinks": dict(core.outbox._routes),
         "sources": _settings(edge.sources),
         "workers": _settings(edge.workers),
