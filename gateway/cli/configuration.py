@@ -160,15 +160,13 @@ def _print_problems(problems: Sequence[Problem], *, as_json: bool) -> None:
 
 
 def _contents(config: Config) -> str:
-    settings = config.settings
-    counts = {
-        "machines": len(settings.machines),
-        "activities": len(settings.activities),
-        "triggers": len(settings.triggers),
-        "sinks": len(settings.sinks),
-        "workers": len(settings.workers),
-    }
-    return ", ".join(f"{name}: {count}" for name, count in counts.items())
+    counts = {name: len(getattr(config.settings, name)) for name in (*_COUNTED, *_SELDOM)}
+    return ", ".join(f"{name}: {n}" for name, n in counts.items() if n or name in _COUNTED)
+
+
+_COUNTED = ("machines", "activities", "triggers", "sinks", "workers")
+_SELDOM = ("functions", "connections", "roles")
+"""Told of only where there are some."""
 
 
 def _read(path: Path) -> Json:

@@ -258,6 +258,54 @@ def machines(draw):
     return {**draw(programs(2, whole)), **(LANGUAGE if whole else {})}
 
 
+@st.composite
+def joins(draw, depth=2):
+    """A machine, branch or iteration that succeeds for every input with ``items``, whose first
+    state joins while there is depth left. Its output tells all that happened in it."""
+    line = [draw(joining(depth - 1) if depth else working), *draw(st.lists(working, max_size=2))]
+    named = {}
+    for i, state in enumerate(line):
+        named[f"S{i}"] = {**inside(state, f"S{i}"), "ResultPath": f"$.S{i}", "Next": f"S{i + 1}"}
+        if "Catch" in state:
+            caught = {"ErrorEquals": ["States.ALL"], "ResultPath": f"$.S{i}", "Next": f"S{i + 1}"}
+            named[f"S{i}"]["Catch"] = [caught]
+        if state["Type"] == "Wait":
+            del named[f"S{i}"]["ResultPath"]
+    named[f"S{len(line)}"] = {"Type": "Pass", "End": True}
+    return {"StartAt": "S0", "States": named}
+
+
+@st.composite
+def joining(draw, depth):
+    """A Parallel, or a Map whose iterations have ``items`` again."""
+    if draw(st.booleans()):
+        return {
+            "Type": "Parallel",
+            "Branches": draw(st.lists(joins(depth), min_size=2, max_size=3)),
+        }
+    return {
+        "Type": "Map",
+        "ItemsPath": "$.items",
+        "ItemSelector": {"items": [3, 4], "item.$": "$$.Map.Item.Value"},
+        "MaxConcurrency": draw(st.integers(0, 2)),
+        "ItemProcessor": draw(joins(depth)),
+    }
+
+
+def _told(resource, fails, attempts):
+    """A task that is told all there is to know, and whether to fail; then it is caught."""
+    told = {"fails": fails, "name.$": "$$.State.Name", "given.$": "$"}
+    retrier = {"ErrorEquals": ["Custom"], "IntervalSeconds": 1, "MaxAttempts": attempts}
+    task = {"Type": "Task", "Resource": resource, "Parameters": told, "Retry": [retrier]}
+    return {**task, "Catch": []}
+
+
+working = st.one_of(
+    st.builds(_told, st.sampled_from(RESOURCES[:2]), st.booleans(), st.integers(0, 2)),
+    st.builds(lambda seconds: {"Type": "Wait", "Seconds": seconds}, st.integers(0, 3)),
+)
+
+
 inputs = st.fixed_dictionaries(
     {"items": st.lists(json_values, max_size=3)}, optional={"a": json_values, "b": json_values}
 )

@@ -56,6 +56,18 @@ def test_a_good_file_is_fine(stategate, config):
     assert "fine (machines: 1, activities: 0, triggers: 2, sinks: 0, workers: 0)" in said
 
 
+def test_what_few_files_have_is_counted_where_it_is(stategate, config):
+    """Functions, connections and roles, beside what every file is told of."""
+    config.write_text(
+        config.read_text()
+        + "functions: { f: { type: command, command: [cat] } }\n"
+        + "roles: { 'arn:aws:iam::123456789012:role/*': { profile: p } }\n"
+    )
+    code, said, _ = stategate("check", config)
+    assert code == 0, said
+    assert "workers: 0, functions: 1, roles: 1)" in said
+
+
 def test_every_problem_is_shown(stategate, config):
     """Each with file, line and path; exit code 2."""
     config.write_text(config.read_text() + "grase: 1\nsinks: { a: { to: { type: pigeon } } }\n")
