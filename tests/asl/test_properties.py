@@ -183,3 +183,33 @@ def test_the_order_of_answers_does_not_change_the_result(definition, dice):
     play_in_order(other, dice.choice)
     assert one.execution.status == other.execution.status == "SUCCEEDED"
     assert one.execution.output == other.execution.output
+
+
+@thorough
+@given(st.permutations(range(4)), st.booleans())
+def test_the_order_of_answers_does_not_change_a_join(order, as_map):
+    """A join's result is in the order of branches or items, whoever answers first."""
+    work = {
+        "StartAt": "T",
+        "States": {
+            "T": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:us-east-1:123456789012:activity:w",
+                "End": True,
+            }
+        },
+    }
+    state = (
+        {"Type": "Map", "ItemProcessor": work, "End": True}
+        if as_map
+        else {"Type": "Parallel", "Branches": [work] * 4, "End": True}
+    )
+    driver = Driver({"StartAt": "J", "States": {"J": state}}, [0, 1, 2, 3])
+    driver.give(stimuli.Start())
+    tasks = [e for e in driver.execution.effects.values() if isinstance(e, Task)]
+    for task in tasks:
+        driver.give(stimuli.HandOut(task.number, None, "aa"))
+    for place in order:
+        driver.give(stimuli.Succeed(tasks[place].number, {"place": place}))
+    assert driver.execution.status == "SUCCEEDED"
+    assert driver.execution.output == [{"place": i} for i in range(4)]

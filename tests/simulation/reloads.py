@@ -53,7 +53,9 @@ def _picture(life: Life) -> dict[str, Any]:
         "config": life.state.config,
         # Others are made through the API meanwhile.
         "revisions": {
-            row.name: core.catalog.current(row.arn) for row in core.catalog.machines() if row.managed
+            row.name: core.catalog.current(row.arn)
+            for row in core.catalog.machines()
+            if row.managed
         },
         "sinks": dict(core.outbox._routes),
         "sources": _settings(edge.sources),
