@@ -74,19 +74,19 @@ def read_tags(tags: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Keys and values of the API's list. Raises ApiError ValidationException."""
     found: dict[str, str] = {}
     for place, tag in enumerate(tags, 1):
-        if "key" not in tag:
+        key = tag.get("key")
+        if key is None:
             message = (
                 f"1 validation error detected: Value null at 'tags.{place}.member.key' failed to "
                 "satisfy constraint: Member must not be null"
             )
             raise ApiError("ValidationException", message)
-        key = tag["key"]
         if key.lower().startswith(RESERVED):
             message = f"Tag keys starting with '{RESERVED}' are reserved for system use"
             raise ApiError("ValidationException", message)
         if key in found:
             raise ApiError("ValidationException", f"Duplicate tag key: '{key}'")
-        found[key] = tag.get("value", "")
+        found[key] = tag.get("value") or ""
     return found
 
 

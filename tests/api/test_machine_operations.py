@@ -56,7 +56,10 @@ async def test_lists_page(api):
     ("parameters", "message"),
     [
         ({"tags": [{"key": "aws:x", "value": "1"}]}, "ValidationException.*reserved"),
-        ({"tags": [{"key": "a"}, {"value": "1"}]}, r"ValidationException.*tags\.2\.member\.key"),
+        (
+            {"tags": [{"key": "a"}, {"key": None, "value": "1"}]},
+            r"ValidationException.*tags\.2\.member\.key",
+        ),
         ({"versionDescription": "x"}, "ValidationException.*only be set when publish is true"),
         ({"definition": "{"}, "InvalidDefinition"),
         ({"name": "a b"}, "InvalidName"),
