@@ -51,7 +51,12 @@ def _picture(life: Life) -> dict[str, Any]:
     core, edge = life.core, life.edge
     return {
         "config": life.state.config,
-        "revisions": {row.name: core.catalog.current(row.arn) for row in core.catalog.machines()},
+        "revisions": {
+            row.name: core.catalog.current(row.arn)
+            for row in core.catalog.machines()
+            # Others are made by callers at any moment.
+            if row.managed is not None
+        },
         "sinks": dict(core.outbox._routes),
         "sources": _settings(edge.sources),
         "workers": _settings(edge.workers),
