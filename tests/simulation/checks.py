@@ -102,6 +102,7 @@ async def examine(world: World, row: ExecutionRow) -> None:
         assert not tables.tasks.get(row.id), f"{row.arn} has ended and has tasks"
     record.answers[row.id] = list(_outputs(events, "answer"))
     record.calls[row.id] = list(_outputs(events, "call"))
+    world.nested.note(row, events)
     record.note(row, tables)
 
 
@@ -141,7 +142,7 @@ async def between_lives(world: World, life: Life) -> None:
 def _said(world: World) -> list[str]:
     """What those around the daemon have found wrong."""
     people = (world.workers, world.callers, world.publisher, world.redriver, world.express)
-    others = (world, world.cluster, world.functions, world.lives, world.ledger)
+    others = (world, world.cluster, world.functions, world.lives, world.nested, world.ledger)
     return [line for each in (*people, *others, *world.sinks.values()) for line in each.wrong]
 
 
@@ -157,14 +158,16 @@ async def in_the_end(world: World) -> None:
     """Nothing is lost, nothing happened twice, nothing is left over."""
     tables = world.disk.tables()
     every = world.record.rows(tables.executions)
-    # Children of map runs have been looked at with their runs.
-    rows = [row for row in every if row.item is None]
+    # What other executions have begun is looked at with these.
+    rows = [row for row in every if row.item is None and row.begun_by is None]
     assert all(row.status != "RUNNING" for row in every)
     _people_were_not_lied_to(world, rows)
     _messages(world, rows)
     _notifications(world)
     _answers(world, every)
     _express(world)
+    world.nested.in_the_end()
+    assert await world.disk.store.unsettled() == []
     _nothing_is_left(world)
     await _all_can_be_forgotten(world)
 
@@ -273,6 +276,7 @@ def _nothing_is_left(world: World) -> None:
     assert tables.notifications == {}
     assert [run for run in tables.map_runs.values() if run.open] == []
     assert engine.map_runs._pumps == {}
+    assert engine._nested._open == set()
     assert world.functions.under_way == set()
     assert engine._dispatcher._homes == {}
     assert not any(lane.waiting or lane.calls for lane in engine._dispatcher._lanes.values())

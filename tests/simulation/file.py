@@ -63,6 +63,10 @@ _TOPICS = tuple(
     )
 )
 _HOOK = WebhookSource(type="webhook", path="/hook")
+_FOREVER = {
+    "StartAt": "W",
+    "States": {"W": {"Type": "Wait", "Seconds": 10_000_000, "End": True}},
+}
 _RETRY = RetrySettings(first="1s", max="60s")
 
 
@@ -102,7 +106,10 @@ class File:
         """Executions outlive this world."""
         keep = 90 * DAY if self.keeps else dice.choice((1.0, 60.0, 300.0))
         self.text = Text(
-            {f"m{n}": _definition(dice) for n in range(2)},
+            {
+                **{name: _definition(dice, name) for name in ("m0", "m1", "c0")},
+                "c1": orjson.dumps(_FOREVER).decode(),
+            },
             max_running=dice.choice((None, None, 2)),
             processes=dice.choice((0, 1, 2)),
             keep=keep,
@@ -170,9 +177,9 @@ class File:
         self._trace.say("person", "edits the file", self.text)
 
     def _change(self, dice: Random) -> dict[str, Any]:
-        name, whole = dice.choice(("m0", "m1")), Text({})
+        name, whole = dice.choice(("m0", "m1", "c0")), Text({})
         mistake = dice.choice(({"broken": True}, {"region": "eu-west-1"}, {"port": 1}))
-        machine = {"machines": {**self.text.machines, name: _definition(dice)}}
+        machine = {"machines": {**self.text.machines, name: _definition(dice, name)}}
         changes: tuple[dict[str, Any], ...] = (
             machine,
             machine,
@@ -234,8 +241,8 @@ class File:
         }
 
 
-def _definition(dice: Random) -> str:
-    return orjson.dumps(random_machine(dice)).decode()
+def _definition(dice: Random, name: str) -> str:
+    return orjson.dumps(random_machine(dice, nests=name != "c0")).decode()
 
 
 def _workers(text: Text) -> dict[str, Any]:

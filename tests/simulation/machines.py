@@ -9,6 +9,9 @@ from typing import Any
 ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:work"
 FUNCTIONS = ("arn:aws:lambda:us-east-1:123456789012:function:f", "arn:aws:states:::lambda:invoke")
 CALLBACK = "arn:aws:states:::sqs:sendMessage"
+CHILD, FOREVER = (f"arn:aws:states:us-east-1:123456789012:stateMachine:c{n}" for n in range(2))
+"""Machines that tasks begin executions of; those of the second end only when they are stopped."""
+_NESTED = "arn:aws:states:::states:startExecution"
 _ERRORS = ("Custom", "States.ALL", "States.TaskFailed", "States.Timeout", "States.HeartbeatTimeout")
 _WITH_NAME = "{% $merge([$states.input, {'a': $states.context.State.Name}]) %}"
 _WITH_RESULT = "{% $merge([$states.input, {'a': $states.result}]) %}"
@@ -22,18 +25,20 @@ _READERS = (
 )
 
 
-def random_machine(dice: Random, *, express: bool = False) -> dict[str, Any]:
-    """A definition that ends when its tasks are handed out, since each of them has its time. An
-    Express one has no task for a worker, and no execution of its own for each item."""
+def random_machine(dice: Random, *, express: bool = False, nests: bool = True) -> dict[str, Any]:
+    """A definition that ends when its tasks are handed out, since each of them has its time, or
+    begins what has. An Express one has no task for a worker, and no execution of its own for each
+    item; nor has it nested ones, and one that is begun by others (not ``nests``) has none."""
     limit = dice.choice(({}, {}, {"TimeoutSeconds": dice.choice((30, 300))}))
-    return {**_program(dice, _Names(express), 2), **limit}
+    return {**_program(dice, _Names(express, nests and not express), 2), **limit}
 
 
 class _Names:
     """State names that are unique in the whole machine."""
 
-    def __init__(self, express: bool) -> None:
+    def __init__(self, express: bool, nests: bool) -> None:
         self.express = express
+        self.nests = nests
         self._last = 0
 
     def __call__(self) -> str:
@@ -106,6 +111,8 @@ def _jsonpath(dice: Random, names: _Names, depth: int, kind: str) -> dict[str, A
             task = _task(dice, names) | {"ResultPath": dice.choice(("$.a", None))}
             if task["Resource"].startswith(CALLBACK):
                 task["Parameters"] = {"token.$": "$$.Task.Token"}
+            elif task["Resource"].startswith(_NESTED):
+                task["Parameters"] = _child(dice, task, {"id.$": "$$.State.Name"})
             return _failing(dice, task)
         case "Wait":
             return {"Type": "Wait", "Seconds": dice.choice((0, 1, 5, 70))}
@@ -133,6 +140,8 @@ def _jsonata(dice: Random, names: _Names, depth: int, kind: str) -> dict[str, An
             given = {"Arguments": "{% $states.input %}", "Output": _WITH_RESULT}
             if task["Resource"].startswith(CALLBACK):
                 given["Arguments"] = {"token": "{% $states.context.Task.Token %}"}
+            elif task["Resource"].startswith(_NESTED):
+                given["Arguments"] = _child(dice, task, {"id": "{% $states.context.State.Name %}"})
             return _failing(dice, task | state | given | assign)
         case "Wait":
             return state | {"Seconds": "{% $random() < 0.5 ? 1 : 5 %}"}
@@ -175,7 +184,20 @@ def _distributed(dice: Random, names: _Names, depth: int) -> dict[str, Any]:
     return state
 
 
+def _child(dice: Random, task: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """What a task begins; what would not end by itself has to be given up."""
+    waited_for = task["Resource"] != _NESTED
+    machine = dice.choice((CHILD, CHILD, FOREVER)) if waited_for else CHILD
+    if machine == FOREVER:
+        task["TimeoutSeconds"] = dice.choice((5, 40))
+    return {"StateMachineArn": machine, "Input": {**given, "items": [1]}}
+
+
 def _task(dice: Random, names: _Names) -> dict[str, Any]:
+    if names.nests and dice.random() < 0.2:
+        how = dice.choice(("", ".sync", ".sync:2", ".sync:2"))
+        limit = dice.choice(({}, {}, {"TimeoutSeconds": 20}))
+        return {"Type": "Task", "Resource": _NESTED + how, **limit}
     if not names.express and dice.random() < 0.2:
         return {"Type": "Task", "Resource": f"{CALLBACK}.waitForTaskToken", "TimeoutSeconds": 40}
     if names.express or dice.random() < 0.4:

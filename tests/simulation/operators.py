@@ -15,7 +15,7 @@ from gateway.engine.publications import read_routing
 from gateway.engine.starts import StartResult
 from gateway.errors import ApiError
 from gateway.store.protocol import StoreFull
-from tests.simulation.machines import random_machine
+from tests.simulation.machines import FOREVER, random_machine
 from tests.simulation.people import Down
 from tests.simulation.trace import Trace
 
@@ -191,7 +191,11 @@ class Redriver:
         try:
             await trio.sleep(self._dice.choice((5, 60, 200)) * self._dice.random())
             rows = self._world.disk.tables().executions.values()
-            failed = [r for r in rows if r.stop_at is not None and r.status != "SUCCEEDED"]
+            failed = [
+                row
+                for row in rows
+                if row.status not in {"RUNNING", "SUCCEEDED"} and row.machine_arn != FOREVER
+            ]
             if failed:
                 await self._redrive(self._dice.choice(failed).arn, str(self._dice.random()))
         finally:

@@ -51,11 +51,11 @@ def _picture(life: Life) -> dict[str, Any]:
     core, edge = life.core, life.edge
     return {
         "config": life.state.config,
-        # Others are made through the API meanwhile.
         "revisions": {
             row.name: core.catalog.current(row.arn)
             for row in core.catalog.machines()
-            if row.managed
+            # Others are made by callers at any moment.
+            if row.managed is not None
         },
         "sinks": dict(core.outbox._routes),
         "sources": _settings(edge.sources),

@@ -38,6 +38,7 @@ from tests.simulation.far_sides import Queue, Receiver
 from tests.simulation.file import HOUR, File
 from tests.simulation.functions import Functions
 from tests.simulation.life import Life
+from tests.simulation.nested import Nested
 from tests.simulation.objects import Bucket
 from tests.simulation.operators import EXPRESS, Publisher, Redriver
 from tests.simulation.people import Callers, Down, Line, Workers
@@ -89,6 +90,7 @@ class World:
         self.express = ExpressCallers(self, dice)
         self.ledger = ExpressLedger(trace)
         self.lives = map_runs.Lives()
+        self.nested = Nested(self)
         names = ("ends", "all", dead_letter_sink("topic"))
         self.sinks = {name: Receiver(name, dice, trace, self.disk) for name in names}
         self.file = File(dice, trace, self.sinks)
@@ -126,6 +128,7 @@ class World:
     def written(self, unit: Unit) -> None:
         """What has to hold of every unit that is durable."""
         self.lives.written(unit)
+        self.nested.written(unit)
         self.ledger.written(unit)
         for change in unit:
             match change:
