@@ -234,6 +234,12 @@ class Tables:
         needed |= {row.execution for row in self.map_runs.values() if row.open}
         children = (row for row in self.executions.values() if row.item is not None)
         needed |= {row.id for row in children if row.parent in self.executions}
+        open_ = {
+            (row.execution, row.number) for rows in self.tasks.values() for row in rows.values()
+        }
+        needed |= {
+            row.id for row in self.executions.values() if (row.parent, row.parent_number) in open_
+        }
         ended = sorted(
             (row.stop_at, row.id)
             for row in self.executions.values()

@@ -41,3 +41,12 @@ async def test_an_execution_that_was_redriven_goes_on_without_its_task(store):
     await store.commit([end(2)])
     await store.commit([RedriveExecution(2, 9_500)])
     assert await store.unsettled() == []
+
+
+async def test_a_sweep_keeps_a_child_until_its_task_has_ended(store):
+    """However short executions are kept: the task has yet to hear what its child came to."""
+    ended = child(2, 7, status="SUCCEEDED", stop_at=5)
+    await store.commit([Insert(row) for row in (execution(1), task(1, 7), ended)])
+    assert await store.sweep(10, 10) == 0
+    await store.commit([DeleteTask(1, 7)])
+    assert await store.sweep(10, 10) == 1

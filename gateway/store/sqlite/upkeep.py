@@ -23,6 +23,8 @@ _ENDED = """SELECT id FROM executions WHERE stop_at < ?
     AND NOT EXISTS (SELECT 1 FROM map_runs WHERE execution = executions.id AND open)
     AND NOT (item IS NOT NULL AND EXISTS
         (SELECT 1 FROM executions AS parents WHERE id = executions.parent))
+    AND NOT (parent IS NOT NULL AND EXISTS
+        (SELECT 1 FROM tasks WHERE execution = parent AND number = parent_number))
     ORDER BY stop_at, id LIMIT ?"""
 _MARK = """INSERT INTO marks SELECT '{table}', id FROM {table} WHERE TRUE ORDER BY id DESC LIMIT 1
     ON CONFLICT DO UPDATE SET value = max(value, excluded.value)"""
