@@ -44,6 +44,12 @@ class Record:
         self._needed |= {run.execution for run in tables.map_runs.values() if run.open}
         children = (row for row in self._rows.values() if row.item is not None)
         self._needed |= {row.id for row in children if row.parent in self._rows}
+        waiting = {
+            (row.execution, row.number) for each in tables.tasks.values() for row in each.values()
+        }
+        self._needed |= {
+            row.id for row in self._rows.values() if (row.parent, row.parent_number) in waiting
+        }
         ended = (row for row in self._rows.values() if row.stop_at is not None)
         return [row for row in ended if row.stop_at < before and not self.knows(row, tables)]
 
