@@ -39,10 +39,14 @@ def test_a_seed(seed):
     assert wrong is None, "\n".join([*trace, wrong or ""])
 
 
+FIRST_SEED = "437232496"
+
+
 @pytest.mark.slow
 def test_as_many_seeds_as_there_is_time_for():
-    """A minute of fresh seeds, none of which fails, and everything happens in them."""
-    command = [sys.executable, "-m", "tests.simulation", "--seconds", "60"]
+    """None of those fails, and everything happens in them. They are the same each time, so that a
+    change is judged by what it does; fresh ones are what ``make simulate`` is for."""
+    command = [sys.executable, "-m", "tests.simulation", "--seconds", "40", "--seed", FIRST_SEED]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
 
