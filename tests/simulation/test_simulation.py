@@ -44,8 +44,8 @@ FIRST_SEED = "437232496"
 
 @pytest.mark.slow
 def test_as_many_seeds_as_there_is_time_for():
-    """A minute of seeds, none of which fails, and everything happens in them. They are the same each time, so that a
-    change is judged by what it does; fresh ones are what ``make simulate`` is for."""
+    """A minute of seeds, none of which fails, and everything happens in them. They are the same
+    each time, so that a change is judged by what it does; fresh ones are for ``make simulate``."""
     command = [sys.executable, "-m", "tests.simulation", "--seconds", "60", "--seed", FIRST_SEED]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
