@@ -12,7 +12,8 @@ from difflib import get_close_matches
 from typing import Final, NamedTuple, TypeAlias
 
 from gateway.asl import members as known
-from gateway.asl.outline import Outlined, outline, programs
+from gateway.asl.dataflow import Absence, absences
+from gateway.asl.outline import Outlined, outline, placed_strings, programs, transitions
 from gateway.asl.resources import ACTIVITY, CALLBACK, family, pattern
 from gateway.asl.scope import Json
 
@@ -28,7 +29,7 @@ Rule: TypeAlias = Callable[[Outlined], Iterator[Advice]]
 
 
 def advise(document: Json) -> Iterator[Advice]:
-    """Every warning about a definition, in the order of its states."""
+    """Every warning about a definition."""
     if not isinstance(document, dict):
         return
     yield from _unknown(document, known.MACHINE, "", "a state machine")
@@ -36,6 +37,7 @@ def advise(document: Json) -> Iterator[Advice]:
     for state in outline(document):
         for rule in _RULES:
             yield from rule(state)
+    yield from map(_absent, absences(document))
 
 
 # ------------------------------------------------------------------------------ members
@@ -93,8 +95,8 @@ def unreachable(program: Json, place: str) -> Iterator[Advice]:
         name = coming.pop()
         if name in states and name not in reached:
             reached.add(name)
-            coming += _targets(states[name])
-    named = {target for members in states.values() for target in _targets(members)}
+            coming += (target for target, _ in transitions(states[name]))
+    named = {target for members in states.values() for target, _ in transitions(members)}
     for name in states:
         if name in named - reached:
             message = (
@@ -102,20 +104,6 @@ def unreachable(program: Json, place: str) -> Iterator[Advice]:
                 "themselves; lead to one of them, or take them out"
             )
             yield Advice(f"{place}/States/{name}", message)
-
-
-def _targets(members: Json) -> Iterator[str]:
-    """The names of states to which a state may lead."""
-    if not isinstance(members, dict):
-        return
-    holders = [members]
-    for name in ("Catch", "Choices"):
-        entries = members.get(name)
-        holders += [e for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
-    for holder in holders:
-        for name in ("Next", "Default"):
-            if isinstance(holder.get(name), str):
-                yield holder[name]
 
 
 # -------------------------------------------------------------------------------- tasks
@@ -167,7 +155,7 @@ def shadowed_catchers(state: Outlined) -> Iterator[Advice]:
 def forgotten_suffixes(state: Outlined) -> Iterator[Advice]:
     """A text in a payload template that looks like a path and is handed on as it is."""
     for name in ("Parameters", "ResultSelector"):
-        for place, text in _placed_strings(state.members.get(name), f"{state.location}/{name}"):
+        for place, text in placed_strings(state.members.get(name), f"{state.location}/{name}"):
             if _LIKE_A_PATH.match(text) and not place.endswith(".$"):
                 key = place.rpartition("/")[2]
                 message = f'the text {text!r} is handed on as it is: did you mean "{key}.$"?'
@@ -179,7 +167,7 @@ _LIKE_A_PATH: Final = re.compile(r"\$\$?[.\[]|States\.[A-Z]\w+\(")
 
 def impossible_paths(state: Outlined) -> Iterator[Advice]:
     """A path into the Context Object that nothing is ever found under."""
-    for place, text in _placed_strings(_own_members(state), state.location):
+    for place, text in placed_strings(_own_members(state), state.location):
         found = _CONTEXT.match(text)
         if found and found[1] not in _CONTEXT_MEMBERS:
             near = get_close_matches(found[1], _CONTEXT_MEMBERS, n=1)
@@ -192,28 +180,25 @@ _CONTEXT_MEMBERS: Final = ("Execution", "Map", "State", "StateMachine", "Task")
 _CONTEXT_NAMES: Final = ", ".join(_CONTEXT_MEMBERS)
 
 
+def _absent(absence: Absence) -> Advice:
+    """A path into the state's data that leads nowhere on any way to the state."""
+    makers = " and ".join(map(repr, sorted(absence.where.makers)))
+    there = sorted(absence.where.members)
+    near = get_close_matches(absence.name, there, n=1)
+    found = f"there are {', '.join(map(repr, there))}" if there else "it has no members"
+    remedy = f"did you mean {near[0]!r}?" if near else found
+    fault = f"what {makers} made has no {absence.name!r}"
+    return Advice(absence.location, f"{absence.path!r} leads nowhere: {fault}; {remedy}")
+
+
 def _own_members(state: Outlined) -> dict[str, Json]:
     """The members that may hold paths; the states inside have theirs."""
     other = {"Branches", "Comment", "ItemProcessor", "Iterator", "Result"}
     return {name: value for name, value in state.members.items() if name not in other}
 
 
-def _placed_strings(value: Json, place: str) -> Iterator[tuple[str, str]]:
-    match value:
-        case str():
-            yield place, value
-        case dict():
-            for name, below in value.items():
-                yield from _placed_strings(below, f"{place}/{name}")
-        case list():
-            for index, below in enumerate(value):
-                yield from _placed_strings(below, f"{place}[{index}]")
-        case _:
-            pass
-
-
 def _strings(value: Json) -> Iterator[str]:
-    return (text for _, text in _placed_strings(value, ""))
+    return (text for _, text in placed_strings(value, ""))
 
 
 _RULES: Final[tuple[Rule, ...]] = (

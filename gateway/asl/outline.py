@@ -45,6 +45,36 @@ def programs(members: dict[str, Json], location: str) -> Iterator[tuple[Json, st
                 yield members[name], f"{location}/{name}"
 
 
+def transitions(members: Json) -> Iterator[tuple[str, dict[str, Json]]]:
+    """The names of the states to which a state may lead, each with the object that says so: the
+    state itself, a rule of Choices or an entry of Catch."""
+    if not isinstance(members, dict):
+        return
+    holders = [members]
+    for name in ("Catch", "Choices"):
+        entries = members.get(name)
+        holders += [e for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
+    for holder in holders:
+        for name in ("Next", "Default"):
+            if isinstance(holder.get(name), str):
+                yield holder[name], holder
+
+
+def placed_strings(value: Json, place: str) -> Iterator[tuple[str, str]]:
+    """Every text in a value, each with where it stands."""
+    match value:
+        case str():
+            yield place, value
+        case dict():
+            for name, below in value.items():
+                yield from placed_strings(below, f"{place}/{name}")
+        case list():
+            for index, below in enumerate(value):
+                yield from placed_strings(below, f"{place}[{index}]")
+        case _:
+            pass
+
+
 def state_names(text: str) -> set[str]:
     """The names of all states of a definition, which is valid."""
     return {state.name for state in outline(orjson.loads(text))}

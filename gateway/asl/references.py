@@ -94,16 +94,21 @@ def _in(value: Json) -> Iterator[str]:
 
 def expression_references(text: str) -> Iterator[str]:
     """The variables that a path or an intrinsic call names; none in a text that is neither."""
+    return (path.variable for path in expression_paths(text) if path.variable is not None)
+
+
+def expression_paths(text: str) -> Iterator[Path]:
+    """The path that a text is, or those that an intrinsic call names; none in another text."""
     try:
         root = compile_path(text) if text.startswith("$") else parse_call(text)
     except ExpressionError:
         return
-    yield from _named(root)
+    yield from _paths(root)
 
 
-def _named(argument: Argument) -> Iterator[str]:
-    if isinstance(argument, Path) and argument.variable is not None:
-        yield argument.variable
+def _paths(argument: Argument) -> Iterator[Path]:
+    if isinstance(argument, Path):
+        yield argument
     elif isinstance(argument, Call):
         for each in argument.arguments:
-            yield from _named(each)
+            yield from _paths(each)

@@ -1,0 +1,300 @@
+"""Paths that lead nowhere on any way to their state, found before anything runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.asl.advice import advise
+from gateway.asl.dataflow import absences
+from gateway.asl.validation import accepted
+from gateway.testing.run import run
+
+PACK = Path(__file__).parents[2].parent / "shared" / "conformance" / "cases"
+WORK = "arn:aws:states:us-east-1:123456789012:activity:work"
+MADE = {"Type": "Pass", "Result": {"order": {"id": 1}, "list": [{"x": 1}], "text": "t"}}
+ERRORS = [{"ErrorEquals": ["E"], "Next": "B"}]
+
+
+def chain(*states, names="ABCDEF"):
+    """A machine of states named A, B, C …, each leading to the next unless it says otherwise."""
+    led = {}
+    for number, (name, state) in enumerate(zip(names, states, strict=False), 1):
+        leads = {"Next", "Choices"} & state.keys() or state["Type"] in ("Succeed", "Fail")
+        onward = {"End": True} if number == len(states) else {"Next": names[number]}
+        led[name] = state if leads else {**state, **onward}
+    return {"StartAt": names[0], "States": led}
+
+
+def inner(state, name="X"):
+    """A branch or an iteration of one state."""
+    return chain(state, names=[name])
+
+
+def passing(path, **more):
+    """A Pass state that reads the path."""
+    return {"Type": "Pass", "Parameters": {"x.$": path}, **more}
+
+
+def task(**more):
+    """A Task state."""
+    return {"Type": "Task", "Resource": WORK, "TimeoutSeconds": 1, **more}
+
+
+def choosing(*rules):
+    """A Choice between C and C."""
+    return {"Type": "Choice", "Choices": [{**rule, "Next": "C"} for rule in rules], "Default": "C"}
+
+
+END = {"Type": "Succeed"}
+READ_B = "/States/B/Parameters/x.$"
+LOST = {
+    "a member of a Result": (chain(MADE, passing("$.ordr")), READ_B),
+    "a member of a member": (chain(MADE, passing("$.order.nr")), READ_B),
+    "a member of a text": (chain(MADE, passing("$.text.id")), READ_B),
+    "a member of a list": (chain(MADE, passing("$.list.x")), READ_B),
+    "under a ResultPath": (chain({**MADE, "ResultPath": "$.a"}, passing("$.a.b")), READ_B),
+    "an argument of a function": (
+        chain(MADE, passing("States.Format('{}', $.orders)")),
+        READ_B,
+    ),
+    "what Parameters do not make": (
+        chain({"Type": "Pass", "Parameters": {"a.$": "$.a"}}, passing("$.b")),
+        READ_B,
+    ),
+    "what ResultSelector does not make": (
+        chain(task(ResultSelector={"a.$": "$.a"}), passing("$.b")),
+        READ_B,
+    ),
+    "after InputPath": (
+        chain(MADE, passing("$.text", InputPath="$.order")),
+        READ_B,
+    ),
+    "InputPath": (chain(MADE, {"Type": "Pass", "InputPath": "$.ordr"}), "/States/B/InputPath"),
+    "an InputPath of null": (chain(passing("$.a", InputPath=None)), "/States/A/Parameters/x.$"),
+    "OutputPath": (chain({**MADE, "OutputPath": "$.ordr"}), "/States/A/OutputPath"),
+    "Assign": (chain({**MADE, "Assign": {"v.$": "$.ordr"}}), "/States/A/Assign/v.$"),
+    "a timeout": (
+        chain(MADE, {"Type": "Task", "Resource": WORK, "TimeoutSecondsPath": "$.seconds"}),
+        "/States/B/TimeoutSecondsPath",
+    ),
+    "a wait": (chain(MADE, {"Type": "Wait", "SecondsPath": "$.s"}), "/States/B/SecondsPath"),
+    "an error": (chain(MADE, {"Type": "Fail", "ErrorPath": "$.error"}), "/States/B/ErrorPath"),
+    "the items of a Map": (
+        chain(MADE, {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": inner(END)}),
+        "/States/B/ItemsPath",
+    ),
+    "a variable of a rule": (
+        chain(MADE, choosing({"Variable": "$.kind", "StringEquals": "x"}), END),
+        "/States/B/Choices[0]/Variable",
+    ),
+    "an operand in a rule": (
+        chain(
+            MADE,
+            choosing({"Not": {"Variable": "$.text", "StringEqualsPath": "$.other"}}),
+            END,
+        ),
+        "/States/B/Choices[0]/Not/StringEqualsPath",
+    ),
+    "an error is no input": (chain(task(Catch=ERRORS, Next="C"), passing("$.a"), END), READ_B),
+    "the result of a Parallel is a list": (
+        chain({"Type": "Parallel", "Branches": [inner(END)]}, passing("$.a")),
+        READ_B,
+    ),
+    "in a branch": (
+        chain(
+            {
+                "Type": "Parallel",
+                "Parameters": {"a": 1},
+                "Branches": [inner(passing("$.b"))],
+            }
+        ),
+        "/States/A/Branches[0]/States/X/Parameters/x.$",
+    ),
+    "in an iteration": (
+        chain({"Type": "Map", "ItemSelector": {"a": 1}, "ItemProcessor": inner(passing("$.b"))}),
+        "/States/A/ItemProcessor/States/X/Parameters/x.$",
+    ),
+    "after a loop": (
+        chain(
+            {"Type": "Pass", "Result": {"n": 1}},
+            {"Type": "Pass", "Result": 1, "ResultPath": "$.m"},
+            choosing({"Variable": "$.n", "IsNull": True}, {"Variable": "$.o", "IsNull": True})
+            | {"Default": "B"},
+        ),
+        "/States/C/Choices[1]/Variable",
+    ),
+}
+"""Definitions, and where the one path is that leads nowhere."""
+FOUND = {
+    "what is there": chain(MADE, passing("$.order.id")),
+    "an element": chain(MADE, passing("$.list[0].x")),
+    "what a ResultPath adds": chain(MADE, task(ResultPath="$.a.b"), passing("$.a.b.c")),
+    "what the input may have": chain({**MADE, "ResultPath": "$.a"}, passing("$.b")),
+    "what one way brings": chain(
+        task(Catch=[{"ErrorEquals": ["E"], "Next": "C"}]), {**MADE, "Next": "C"}, passing("$.Cause")
+    ),
+    "what a loop brings": chain(
+        {"Type": "Pass", "Result": {"n": 1}},
+        choosing({"Variable": "$.n", "IsNumeric": True}, {"Variable": "$.m", "IsNull": True}),
+        {"Type": "Pass", "Result": {"n": 1}, "ResultPath": "$.m", "Next": "B"},
+    ),
+    "an input that is put into itself": chain(
+        {"Type": "Pass", "Result": {"n": 1}},
+        {"Type": "Pass", "ResultPath": "$.m"},
+        choosing({"Variable": "$.m.m.n", "IsNull": True}) | {"Default": "B"},
+    ),
+    "what a rule asks for first": chain(
+        MADE,
+        choosing(
+            {
+                "And": [
+                    {"Variable": "$.kind", "IsPresent": True},
+                    {"Variable": "$.kind.name", "StringEquals": "x"},
+                ]
+            }
+        ),
+        END,
+    ),
+    "a path of several places": chain(MADE, passing("$..nowhere")),
+    "other documents": chain(MADE, passing("$$.Execution.Id")),
+    "a text that is none": chain(MADE, {"Type": "Pass", "Parameters": {"x": "$5", "P": "a"}}),
+    "what a catcher keeps": chain(
+        MADE,
+        task(Catch=[{"ErrorEquals": ["E"], "Next": "C", "ResultPath": "$.e"}]),
+        {"Type": "Pass", "Parameters": {"a.$": "$.e.Error", "b.$": "$.text"}},
+    ),
+    "a Map that writes": chain(
+        {"Type": "Map", "ItemProcessor": inner(END), "ResultWriter": {}}, passing("$.a")
+    ),
+    "batches": chain(
+        {
+            "Type": "Map",
+            "ItemSelector": {"a": 1},
+            "ItemBatcher": {"MaxItemsPerBatch": 1},
+            "ItemProcessor": inner(passing("$.Items")),
+        }
+    ),
+    "ItemsPath beside a reader": chain(
+        MADE,
+        {"Type": "Map", "ItemReader": {}, "ItemsPath": "$.none", "ItemProcessor": inner(END)},
+    ),
+    "JSONata": chain(
+        {"Type": "Pass", "QueryLanguage": "JSONata", "Output": {"a": 1}}, passing("$.b")
+    ),
+    "a catcher in JSONata": chain(
+        task(
+            QueryLanguage="JSONata", Catch=[{"ErrorEquals": ["E"], "Next": "B", "Output": {"a": 1}}]
+        ),
+        passing("$.a"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("definition", "place"), LOST.values(), ids=LOST)
+def test_a_path_that_leads_nowhere(definition, place):
+    """It is found where it is written, and nothing else is."""
+    accepted(json.dumps(definition))
+    assert [absence.location for absence in absences(definition)] == [place]
+
+
+@pytest.mark.parametrize("definition", FOUND.values(), ids=FOUND)
+def test_a_path_that_may_lead_somewhere(definition):
+    """Where one way to a state, or what is not known, may bring a member, nothing is said."""
+    assert list(absences(definition)) == []
+
+
+SAYS = [
+    (
+        chain(MADE, passing("$.ordr")),
+        "'$.ordr' leads nowhere: what 'A' made has no 'ordr'; did you mean 'order'?",
+    ),
+    (
+        chain(MADE, {"Type": "Pass", "Result": 1, "ResultPath": "$.n"}, passing("$.zzz")),
+        "'$.zzz' leads nowhere: what 'A' and 'B' made has no 'zzz'; "
+        "there are 'list', 'n', 'order', 'text'",
+    ),
+    (
+        chain(MADE, passing("$.text.a")),
+        "'$.text.a' leads nowhere: what 'A' made has no 'a'; it has no members",
+    ),
+]
+
+
+@pytest.mark.parametrize(("definition", "said"), SAYS)
+def test_what_is_said(definition, said):
+    """The warning names the path, who made the data and what is there instead."""
+    assert said in [advice.message for advice in advise(definition)]
+
+
+@pytest.mark.parametrize("odd", [None, 1, "$", "x", [], {}, [{}], [1], {"a": {}}])
+def test_any_json_is_followed(odd):
+    """What is no definition is passed over."""
+    fields = ("Type", "Next", "Catch", "Choices", "InputPath", "Parameters", "ResultPath", "Result")
+    for kind in ("Pass", "Task", "Choice", "Map", "Parallel"):
+        for field in (*fields, "ResultSelector", "OutputPath", "QueryLanguage", "Branches"):
+            list(absences(chain({"Type": kind, field: odd}, passing("$.a"))))
+    list(absences(odd))
+    list(absences({"StartAt": odd, "States": {"A": odd}, "QueryLanguage": odd}))
+
+
+# ------------------------------------------------------------------------------ soundness
+
+names = st.sampled_from(["a", "b", "c"])
+paths = st.lists(names, max_size=2).map(lambda keys: ".".join(["$", *keys]))
+values = st.recursive(
+    st.sampled_from([1, "t", [], None]), lambda inner: st.dictionaries(names, inner, max_size=2)
+)
+templates = st.dictionaries(names.map(lambda name: f"{name}.$"), paths, max_size=2) | values
+rarely = {"InputPath": paths | st.none(), "ResultPath": paths | st.none(), "OutputPath": paths}
+
+
+@st.composite
+def definitions(draw):
+    """A chain of Pass, Task and Parallel states; a Task that fails may go back or on."""
+    states = []
+    length = draw(st.integers(2, 6))
+    for number in range(length):
+        kind = draw(st.sampled_from(["Pass", "Pass", "Task", "Parallel"]))
+        fields = {**rarely, "Parameters": templates}
+        fields |= {"Result": values} if kind == "Pass" else {"ResultSelector": templates}
+        state = draw(st.fixed_dictionaries({"Type": st.just(kind)}, optional=fields))
+        if kind == "Task":
+            catcher = {"ErrorEquals": ["E"], "Next": draw(st.sampled_from("ABCDEF"[:length]))}
+            if draw(st.booleans()):
+                catcher["ResultPath"] = draw(paths)
+            state = task(**state, Catch=[catcher])
+        elif kind == "Parallel":
+            below = draw(st.sampled_from([MADE, passing("$.a"), END]))
+            state["Branches"] = [inner(below, f"In {number}")]
+        states.append(state)
+    return chain(*states)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(definitions(), values, values)
+def test_a_state_with_a_lost_path_is_never_left(definition, given_input, answer):
+    """Where a warning is given, the state fails whenever an execution comes to it, unless its task
+    has failed before the path was read."""
+    answers = [{"throw": {"Error": "E", "Cause": ""}}, {"return": answer}]
+    tasks = {name for name, state in definition["States"].items() if state["Type"] == "Task"}
+    outcome = run(definition, given_input, dict.fromkeys(tasks, answers))
+    for absence in absences(definition):
+        name = absence.location.split("/States/")[-1].partition("/")[0]
+        assert "left" not in [visit.outcome for visit in outcome.visits_of(name)], absence
+
+
+@pytest.mark.skipif(not PACK.is_dir(), reason="the conformance pack is not beside the project")
+def test_what_ran_well_on_aws_has_no_lost_paths():
+    """No definition that succeeded on AWS is warned of, and some that failed are."""
+    warned = []
+    for file in sorted(PACK.rglob("*.json")):
+        case = json.loads(file.read_text())
+        definition = case.get("definition")
+        if case["kind"] == "execution" and any(absences(definition)):
+            warned.append(case["expect"].get("status"))
+    assert set(warned) == {"FAILED"}
