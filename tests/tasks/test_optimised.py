@@ -10,7 +10,15 @@ from gateway.engine.express import ExpressStart
 from gateway.tasks.protocol import TaskRequest
 from tests.engine.rig import machine
 from tests.stand_ins.server import Fault, Refusal, StandIn
-from tests.tasks.services_rig import JsonService, engine_at, failure, run, task
+from tests.tasks.services_rig import (
+    AllServices,
+    JsonService,
+    engine_at,
+    failure,
+    optimised_calls,
+    run,
+    task,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -190,14 +198,51 @@ async def test_no_such_queue(moto, monkeypatch):
     assert "Error Code: AWS.SimpleQueueService.NonExistentQueue;" in cause
 
 
-@pytest.mark.parametrize("wrong", [Fault.RESET, Refusal("InternalFailure", 500)])
-async def test_retry_asks_anew(monkeypatch, wrong):
-    """After what the SDK's own attempts have asked in vain."""
+async def test_retry_asks_anew(monkeypatch):
+    """After the service's own troubles, which the SDK's own attempts have met before."""
+    trouble = Refusal("InternalFailure", 500)
     retry = [{"ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1, "IntervalSeconds": 1}]
     with StandIn(JsonService(lambda _: {"Item": KEY})) as stand_in:
-        stand_in.plan = lambda _operation, number: wrong if number <= 3 else None
+        stand_in.plan = lambda _operation, number: trouble if number <= 3 else None
         async with engine_at(stand_in.url, monkeypatch) as engine:
             parameters = {"TableName": "t", "Key": KEY}
             ended = await run(engine, task("dynamodb:getItem", parameters, Retry=retry))
     assert ended.output["Item"] == KEY
     assert stand_in.calls["GetItem"] == 4
+
+
+def branch(action, parameters, retry):
+    """One that asks; what is caught is its output."""
+    caught = f"not {action}"
+    catch = [{"ErrorEquals": ["States.TaskFailed"], "Next": caught}]
+    asks = task(action, parameters, Retry=retry, Catch=catch)
+    return {"StartAt": action, "States": {action: asks, caught: {"Type": "Pass", "End": True}}}
+
+
+async def run_all(engine, url, *retry):
+    """An execution with a branch for each action."""
+    branches = [branch(*call, retry) for call in optimised_calls(url).items()]
+    return await run(engine, {"Type": "Parallel", "Branches": branches, "End": True})
+
+
+async def test_retry_asks_each_anew(monkeypatch):
+    """After connections that broke for as long as the SDK itself has asked."""
+    service = AllServices(lambda _: {})
+    with StandIn(service) as stand_in:
+        stand_in.plan = lambda _operation, number: Fault.RESET if number <= 3 else None
+        async with engine_at(stand_in.url, monkeypatch) as engine:
+            retry = {"ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1, "IntervalSeconds": 1}
+            ended = await run_all(engine, stand_in.url, retry)
+    assert [each["SdkHttpMetadata"]["HttpStatusCode"] for each in ended.output] == [200] * 7
+    assert set(stand_in.calls.values()) == {4}
+    assert len(stand_in.calls) == len(service.requests) == 7
+
+
+async def test_catch_takes_that_nobody_answers(monkeypatch):
+    """Each says so under the name of its service."""
+    with StandIn(AllServices(lambda _: {})) as stand_in:
+        stand_in.plan = lambda _operation, _number: Fault.RESET
+        async with engine_at(stand_in.url, monkeypatch) as engine:
+            ended = await run_all(engine, stand_in.url)
+    names = ["SQS", "SNS", *4 * ["DynamoDB"], "EventBridge"]
+    assert [each["Error"] for each in ended.output] == [f"{n}.SdkClientException" for n in names]

@@ -10,51 +10,23 @@ from collections import defaultdict
 import pytest
 
 from gateway.aws.java_names import action_name
-from gateway.tasks.optimised import OptimisedServices
 from tests.daemon.process import running, write_config
 from tests.stand_ins.server import StandIn
-from tests.stand_ins.sns import Sns
-from tests.tasks.services_rig import KEYS, JsonService, task
+from tests.tasks.services_rig import KEYS, AllServices, optimised_calls, task
 from tests.tasks.test_tasks_kill import MACHINE, types
 
 pytestmark = pytest.mark.slow
 
-ITEM = {"TableName": "scores", "Key": {"id": {"S": "o1"}}}
-ENTRY = {"Detail": {"a": 1}, "DetailType": "t", "Source": "shop"}
+QUERY = {"aws-sdk:athena:startQueryExecution": {"QueryString": "select 1"}}
 
 
-def calls(url):
-    """What is asked of each service, by Resource: every action that AWS integrates by itself, and
-    one that takes a client token."""
-    return {
-        "sqs:sendMessage": {"QueueUrl": f"{url}/1/inbox", "MessageBody": "hello"},
-        "sns:publish": {"TopicArn": "arn:aws:sns:us-east-1:123456789012:news", "Message": "x"},
-        "dynamodb:getItem": ITEM,
-        "dynamodb:putItem": {"TableName": "scores", "Item": ITEM["Key"]},
-        "dynamodb:updateItem": {**ITEM, "UpdateExpression": "SET n = 1"},
-        "dynamodb:deleteItem": ITEM,
-        "events:putEvents": {"Entries": [ENTRY]},
-        "aws-sdk:athena:startQueryExecution": {"QueryString": "select 1"},
-    }
-
-
-class Working(JsonService):
-    """All services at once. None answers before the daemon is dead."""
+class Working(AllServices):
+    """None answers before the daemon is dead."""
 
     def __init__(self) -> None:
         super().__init__(self._work)
-        self._sns = Sns(lambda _topic, _message: None)
         self.asked = threading.Semaphore(0)
         self.killed = threading.Event()
-
-    def operation(self, request):
-        """SNS has a protocol of its own."""
-        return super().operation(request) or self._sns.operation(request)
-
-    def answer(self, operation, request):
-        """As the protocol of the service has it."""
-        answer = super().answer(operation, request)
-        return self._sns.answer(operation, request) if operation == "Publish" else answer
 
     def _work(self, _request):
         self.asked.release()
@@ -63,12 +35,11 @@ class Working(JsonService):
 
 
 def test_sigkill_while_services_work(tmp_path):
-    """The first call of each gets no answer; the next life's is the same one, the history shows one
-    attempt, and the execution ends once."""
+    """The first call of each optimised action, and of one with a client token, gets no answer. The
+    next life's is the same one, the history shows one attempt, and the execution ends once."""
     service = Working()
     with StandIn(service) as stand_in:
-        asked = calls(stand_in.url)
-        assert asked.keys() > set(OptimisedServices.resources)
+        asked = optimised_calls(stand_in.url) | QUERY
         names = {resource.rpartition(":")[2]: resource for resource in asked}
         for name, resource in names.items():
             machine = {"StartAt": "T", "States": {"T": task(resource, asked[resource])}}
