@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import ClassVar, Final
 from uuid import UUID, uuid5
 
@@ -22,7 +23,7 @@ from gateway.asl import stimuli
 from gateway.asl.resources import ACTIVITY, called, family, pattern
 from gateway.asl.stimuli import Stimulus
 from gateway.engine.metrics import Metrics
-from gateway.store.protocol import StoreClosed, TaskRow
+from gateway.store.protocol import Store, StoreClosed, TaskRow
 from gateway.tasks.protocol import Json, Place, Runner, TaskFailure, TaskRequest
 
 _KEYS: Final = UUID("1d0ee2a4-36a8-4f8e-9c4b-0a6a3c1f7a52")
@@ -55,14 +56,14 @@ class Dispatcher:
 
     def __init__(
         self,
-        read: Callable[[int, int], Awaitable[TaskRow | None]],
+        rows: Callable[[int], Store],
         runners: Iterable[Runner],
         handle: Handle,
         metrics: Metrics,
     ) -> None:
-        """``read`` gives the row of an open task; ``handle`` gives a stimulus to an execution,
-        waits for room on the disk, and says whether it counted."""
-        self._read = read
+        """``rows`` says where the rows of an execution are; ``handle`` gives it a stimulus, waits
+        for room on the disk, and says whether it counted."""
+        self._rows = rows
         self._handle = handle
         self._metrics = metrics
         self._runners = (*runners, _NoIntegration())
@@ -176,7 +177,7 @@ class Dispatcher:
 
     async def _read_in_place(self, lane: _Lane, key: Key) -> TaskRow | None:
         """The row; None where its input says that it belongs elsewhere, and it waits there now."""
-        row = await self._read(*key)
+        row = await self._rows(key[0]).task(*key)
         home = lane if row is None else self._lane(row.resource, row.input)
         if home is lane:
             return row
@@ -196,13 +197,18 @@ class Dispatcher:
     async def _call(self, runner: Runner, row: TaskRow) -> Stimulus:
         again = row.started_at is not None
         given, task = orjson.loads(row.input), (row.execution, row.number)
-        request = TaskRequest(called(row.resource), given, _key(row), row.role, again, task)
+        origin = partial(self._origin, row.execution)
+        request = TaskRequest(called(row.resource), given, _key(row), row.role, again, task, origin)
         try:
             result = await self._result(runner, request)
         except TaskFailure as failure:
             return stimuli.Fail(row.number, failure.error, failure.cause)
         over = pattern(row.resource) == ""
         return (stimuli.Succeed if over else stimuli.Submit)(row.number, result)
+
+    async def _origin(self, execution: int) -> tuple[str, ...]:
+        row = await self._rows(execution).execution_by_id(execution)
+        return () if row is None else (row.arn, row.machine_arn)
 
     async def call(self, request: TaskRequest) -> Json:
         """The result of a task that belongs to no execution. Raises TaskFailure."""

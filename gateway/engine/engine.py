@@ -91,7 +91,7 @@ class Engine:
         self.map_runs = MapRuns(store, self._door, *means)
         self._nested = Nested(self, self._handle_for_pump)
         every = (self._nested.runner, *runners)
-        self._dispatcher = Dispatcher(self._task, every, self._handle_for_pump, metrics)
+        self._dispatcher = Dispatcher(self._rows, every, self._handle_for_pump, metrics)
         self._own, self._own_stimuli = trio.open_memory_channel[tuple[int, Stimulus]](2**20)
         """What the engine itself has to say to executions."""
         self._log = structlog.get_logger("engine")
@@ -380,9 +380,8 @@ class Engine:
         async for execution, stimulus in self._own_stimuli:
             await self._handle_for_pump(execution, stimulus)
 
-    async def _task(self, execution: int, number: int) -> TaskRow | None:
-        rows = self.store if execution > 0 else self.express.rows
-        return await rows.task(execution, number)
+    def _rows(self, execution: int) -> Store:
+        return self.store if execution > 0 else self.express.rows
 
     async def _handle_for_pump(self, execution: int, stimulus: Stimulus) -> bool:
         while True:

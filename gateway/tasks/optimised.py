@@ -3,7 +3,8 @@ like, with the SDK's version 1 behind them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from gateway.tasks.sdk import Sdk
 
 
+async def _as_given(_request: TaskRequest, _parameters: dict[str, Json]) -> None:
+    """AWS adds nothing."""
+
+
 class Optimised(NamedTuple):
     """What is particular to one of them."""
 
@@ -27,6 +32,8 @@ class Optimised(NamedTuple):
     operations: tuple[str, ...]
     endpoint: Callable[[Json], str | None] = lambda _given: None
     """Where to ask, by what is given, if not at the service's own endpoint."""
+    complete: Callable[[TaskRequest, dict[str, Json]], Awaitable[None]] = _as_given
+    """Adds to the parameters what AWS adds to them."""
     check: Callable[[dict[str, Json]], None] = lambda _result: None
     """Raises TaskFailure where an answer says that it failed."""
 
@@ -45,6 +52,13 @@ def _queue(given: Json) -> str | None:
     return f"{place.scheme}://{place.netloc}"
 
 
+async def _say_whose(request: TaskRequest, parameters: dict[str, Json]) -> None:
+    """Each event tells which execution has put it."""
+    origin = await request.origin()
+    for entry in parameters.get("Entries", ()) if origin else ():
+        entry["Resources"] = [*entry.get("Resources", ()), *origin]
+
+
 def _all_entries(result: dict[str, Json]) -> None:
     """An event that the bus did not take fails the task, although the others were taken."""
     if result.get("FailedEntryCount"):
@@ -58,7 +72,11 @@ SERVICES: Final[dict[str, Optimised]] = {
     "dynamodb": Optimised(
         "DynamoDB", "AmazonDynamoDBv2", ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
     ),
-    "events": Optimised("EventBridge", "AmazonEventBridge", ("PutEvents",), check=_all_entries),
+    "events": Optimised(
+        *("EventBridge", "AmazonEventBridge", ("PutEvents",)),
+        complete=_say_whose,
+        check=_all_entries,
+    ),
 }
 
 
@@ -105,7 +123,8 @@ class OptimisedServices:
         sdk = _sdk(own)
         endpoint = own.endpoint(request.input)
         operation = own.actions[action]
-        result, answer = await call_service(client, operation, request, sdk, endpoint)
+        complete = partial(own.complete, request)
+        result, answer = await call_service(client, operation, request, sdk, endpoint, complete)
         own.check(result)
         return {**result, **http_metadata(answer.reply.status, answer.reply.headers)}
 

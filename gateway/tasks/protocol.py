@@ -12,7 +12,7 @@ begins something whose end can be told takes it by its whole name.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
@@ -38,6 +38,10 @@ class Exchange(NamedTuple):
     """None: it was not answered."""
 
 
+async def _nobody() -> tuple[str, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class TaskRequest:
     """One attempt of a Task state."""
@@ -55,6 +59,9 @@ class TaskRequest:
     done."""
     task: tuple[int, int] | None = None
     """Execution and number, under which it is known here; None where it belongs to none."""
+    origin: Callable[[], Awaitable[tuple[str, ...]]] = field(default=_nobody, compare=False)
+    """Gives the ARNs of its execution and of the state machine; none where it belongs to none, or
+    the execution has gone meanwhile."""
     watch: Callable[[Exchange], None] | None = field(default=None, compare=False)
     """Is shown each exchange of an HTTP task."""
 

@@ -4,7 +4,7 @@ itself calls with, shows them. Optimised integrations use its version 1, ``aws-s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gateway.asl.resources import name_in_errors
@@ -50,8 +50,10 @@ async def call_service(
     request: TaskRequest,
     sdk: Sdk,
     endpoint: str | None = None,
+    complete: Callable[[dict[str, Any]], Awaitable[None]] | None = None,
 ) -> tuple[dict[str, Json], Answer]:
-    """The result as the SDK shows it, and the answer that it was made of. Raises TaskFailure."""
+    """The result as the SDK shows it, and the answer that it was made of; ``complete`` adds to the
+    parameters that were given. Raises TaskFailure."""
     from gateway.aws.connections import Unanswered
     from gateway.aws.operations import Refused
     from gateway.http.sizes import TooLarge
@@ -62,6 +64,8 @@ async def call_service(
     except Unfit as wrong:
         cause = f"The Parameters could not be used to start the Task: [{wrong}]"
         raise TaskFailure("States.Runtime", cause) from None
+    if complete is not None:
+        await complete(parameters)
     for token in model.idempotent_members:
         parameters.setdefault(token, request.key)
     try:

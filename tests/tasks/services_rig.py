@@ -19,8 +19,10 @@ from gateway.engine.metrics import Metrics
 from gateway.engine.outbox import Outbox
 from gateway.store.memory import open_memory
 from gateway.tasks.integrations import runners
+from gateway.tasks.optimised import OptimisedServices
 from tests.engine.rig import machine
 from tests.stand_ins.server import Answer, PartOf, Refusal, Request, Service
+from tests.stand_ins.sns import Sns
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": "any",
@@ -136,3 +138,37 @@ class JsonService(Service):
     def answer_in_part(self, operation: str, request: Request, part: PartOf) -> Answer:
         """There are no batches here."""
         raise NotImplementedError
+
+
+class AllServices(JsonService):
+    """Every service at once; SNS has a protocol of its own."""
+
+    def __init__(self, reply: Callable[[Request], Any]) -> None:
+        super().__init__(reply)
+        self._sns = Sns(lambda _topic, _message: None)
+
+    def operation(self, request: Request) -> str:
+        """As the header or the form names it."""
+        return super().operation(request) or self._sns.operation(request)
+
+    def answer(self, operation: str, request: Request) -> Answer:
+        """The document of the test, or what SNS says to each message."""
+        answer = super().answer(operation, request)
+        return self._sns.answer(operation, request) if operation == "Publish" else answer
+
+
+def optimised_calls(url: str) -> dict[str, dict[str, Any]]:
+    """Parameters for each action that AWS integrates by itself, by Resource."""
+    item = {"TableName": "scores", "Key": {"id": {"S": "o1"}}}
+    entry = {"Detail": {"a": 1}, "DetailType": "t", "Source": "shop"}
+    calls: dict[str, dict[str, Any]] = {
+        "sqs:sendMessage": {"QueueUrl": f"{url}/1/inbox", "MessageBody": "hello"},
+        "sns:publish": {"TopicArn": "arn:aws:sns:us-east-1:123456789012:news", "Message": "x"},
+        "dynamodb:getItem": item,
+        "dynamodb:putItem": {"TableName": "scores", "Item": item["Key"]},
+        "dynamodb:updateItem": {**item, "UpdateExpression": "SET n = 1"},
+        "dynamodb:deleteItem": item,
+        "events:putEvents": {"Entries": [entry]},
+    }
+    assert calls.keys() == set(OptimisedServices.resources)
+    return calls

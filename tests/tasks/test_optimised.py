@@ -6,12 +6,24 @@ import json
 
 import pytest
 
+from gateway.engine.express import ExpressStart
+from gateway.tasks.protocol import TaskRequest
+from tests.engine.rig import machine
 from tests.stand_ins.server import Fault, Refusal, StandIn
-from tests.tasks.services_rig import JsonService, engine_at, failure, run, task
+from tests.tasks.services_rig import (
+    AllServices,
+    JsonService,
+    engine_at,
+    failure,
+    optimised_calls,
+    run,
+    task,
+)
 
 pytestmark = pytest.mark.slow
 
 KEY = {"id": {"S": "o1"}}
+ENTRY = {"Detail": {"a": 1}, "DetailType": "t", "Source": "shop"}
 
 
 def messages(sqs, url):
@@ -70,21 +82,63 @@ async def test_items_of_a_table(moto, clients, monkeypatch):
 
 async def test_events_on_a_bus(moto, monkeypatch):
     """A detail that is an object becomes its text."""
-    entry = {"Detail": {"a": 1}, "DetailType": "t", "Source": "shop"}
     async with engine_at(moto, monkeypatch) as engine:
-        output = (await run(engine, task("events:putEvents", {"Entries": [entry]}))).output
+        output = (await run(engine, task("events:putEvents", {"Entries": [ENTRY]}))).output
     assert output["FailedEntryCount"] == 0
     assert len(output["Entries"][0]["EventId"]) == 36
+
+
+def resources(service):
+    """Those of each entry of the call that came."""
+    (request,) = service.requests
+    return [entry.get("Resources") for entry in json.loads(request.body)["Entries"]]
+
+
+@pytest.mark.parametrize("own", [None, [], ["a", "b"]])
+async def test_an_event_tells_which_execution_has_put_it(monkeypatch, own):
+    """Execution and state machine are added to what each entry has of its own; the history shows
+    the parameters as they were given."""
+    given = {"Entries": [ENTRY, {**ENTRY, "Resources": own}]}
+    service = JsonService(lambda _: {"FailedEntryCount": 0})
+    with StandIn(service) as stand_in:
+        async with engine_at(stand_in.url, monkeypatch) as engine:
+            ended = await run(engine, task("events:putEvents", given))
+    origin = [ended.row.arn, ended.row.machine_arn]
+    assert resources(service) == [origin, [*(own or ()), *origin]]
+    (scheduled,) = [e for e in ended.events if e["type"] == "TaskScheduled"]
+    assert json.loads(scheduled["taskScheduledEventDetails"]["parameters"]) == given
+
+
+async def test_an_event_tells_which_express_execution_has_put_it(monkeypatch):
+    """Although its rows are in memory only."""
+    service = JsonService(lambda _: {"FailedEntryCount": 0})
+    with StandIn(service) as stand_in:
+        async with engine_at(stand_in.url, monkeypatch) as engine:
+            text = machine(S=task("events:putEvents", {"Entries": [ENTRY]}))
+            arn = (await engine.catalog.create_machine("quick", text, type="EXPRESS"))[0].arn
+            target = engine.catalog.publications.target(arn)
+            ended = await engine.start_sync_execution(ExpressStart(target, "n", "{}", None))
+    assert ended.status == "SUCCEEDED"
+    assert resources(service) == [[ended.arn, arn]]
+
+
+async def test_an_event_of_a_task_that_is_tried_tells_of_no_execution(monkeypatch):
+    """There is none, and the entry stays as it was given."""
+    service = JsonService(lambda _: {"FailedEntryCount": 0})
+    with StandIn(service) as stand_in:
+        async with engine_at(stand_in.url, monkeypatch) as engine:
+            given = {"Entries": [ENTRY]}
+            await engine.try_task(TaskRequest("arn:aws:states:::events:putEvents", given, "k"))
+    assert resources(service) == [None]
 
 
 async def test_an_event_that_the_bus_refuses_fails_the_task(monkeypatch):
     """Although the call itself succeeded; the cause has every entry."""
     bad = {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
     answer = {"Entries": [{"EventId": "e"}, bad], "FailedEntryCount": 1}
-    entry = {"Detail": "x", "DetailType": "t", "Source": "s"}
     with StandIn(JsonService(lambda _: answer)) as stand_in:
         async with engine_at(stand_in.url, monkeypatch) as engine:
-            state = task("events:putEvents", {"Entries": [entry, entry]})
+            state = task("events:putEvents", {"Entries": [ENTRY, ENTRY]})
             error, cause = await failure(engine, state)
     assert error == "EventBridge.FailedEntry"
     assert json.loads(cause) == answer
@@ -144,14 +198,51 @@ async def test_no_such_queue(moto, monkeypatch):
     assert "Error Code: AWS.SimpleQueueService.NonExistentQueue;" in cause
 
 
-@pytest.mark.parametrize("wrong", [Fault.RESET, Refusal("InternalFailure", 500)])
-async def test_retry_asks_anew(monkeypatch, wrong):
-    """After what the SDK's own attempts have asked in vain."""
+async def test_retry_asks_anew(monkeypatch):
+    """After the service's own troubles, which the SDK's own attempts have met before."""
+    trouble = Refusal("InternalFailure", 500)
     retry = [{"ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1, "IntervalSeconds": 1}]
     with StandIn(JsonService(lambda _: {"Item": KEY})) as stand_in:
-        stand_in.plan = lambda _operation, number: wrong if number <= 3 else None
+        stand_in.plan = lambda _operation, number: trouble if number <= 3 else None
         async with engine_at(stand_in.url, monkeypatch) as engine:
             parameters = {"TableName": "t", "Key": KEY}
             ended = await run(engine, task("dynamodb:getItem", parameters, Retry=retry))
     assert ended.output["Item"] == KEY
     assert stand_in.calls["GetItem"] == 4
+
+
+def branch(action, parameters, retry):
+    """One that asks; what is caught is its output."""
+    caught = f"not {action}"
+    catch = [{"ErrorEquals": ["States.TaskFailed"], "Next": caught}]
+    asks = task(action, parameters, Retry=retry, Catch=catch)
+    return {"StartAt": action, "States": {action: asks, caught: {"Type": "Pass", "End": True}}}
+
+
+async def run_all(engine, url, *retry):
+    """An execution with a branch for each action."""
+    branches = [branch(*call, retry) for call in optimised_calls(url).items()]
+    return await run(engine, {"Type": "Parallel", "Branches": branches, "End": True})
+
+
+async def test_retry_asks_each_anew(monkeypatch):
+    """After connections that broke for as long as the SDK itself has asked."""
+    service = AllServices(lambda _: {})
+    with StandIn(service) as stand_in:
+        stand_in.plan = lambda _operation, number: Fault.RESET if number <= 3 else None
+        async with engine_at(stand_in.url, monkeypatch) as engine:
+            retry = {"ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1, "IntervalSeconds": 1}
+            ended = await run_all(engine, stand_in.url, retry)
+    assert [each["SdkHttpMetadata"]["HttpStatusCode"] for each in ended.output] == [200] * 7
+    assert set(stand_in.calls.values()) == {4}
+    assert len(stand_in.calls) == len(service.requests) == 7
+
+
+async def test_catch_takes_that_nobody_answers(monkeypatch):
+    """Each says so under the name of its service."""
+    with StandIn(AllServices(lambda _: {})) as stand_in:
+        stand_in.plan = lambda _operation, _number: Fault.RESET
+        async with engine_at(stand_in.url, monkeypatch) as engine:
+            ended = await run_all(engine, stand_in.url)
+    names = ["SQS", "SNS", *4 * ["DynamoDB"], "EventBridge"]
+    assert [each["Error"] for each in ended.output] == [f"{n}.SdkClientException" for n in names]

@@ -1,53 +1,88 @@
-"""A daemon that is killed while a service works asks it again, with the same client token."""
+"""A daemon that is killed while services work asks each of them again, with the same parameters and
+the same client token where there is one."""
 
 from __future__ import annotations
 
 import json
 import threading
+from collections import defaultdict
 
 import pytest
 
+from gateway.aws.java_names import action_name
 from tests.daemon.process import running, write_config
 from tests.stand_ins.server import StandIn
-from tests.tasks.services_rig import KEYS, JsonService, task
+from tests.tasks.services_rig import KEYS, AllServices, optimised_calls, task
+from tests.tasks.test_tasks_kill import MACHINE, types
 
 pytestmark = pytest.mark.slow
 
+QUERY = {"aws-sdk:athena:startQueryExecution": {"QueryString": "select 1"}}
 
-def test_sigkill_while_a_service_works(tmp_path):
-    """The first call gets no answer; the next life's is the same one, and the history shows one
-    attempt."""
-    asked, killed = threading.Event(), threading.Event()
 
-    def once(_request):
-        if len(service.requests) == 1:
-            asked.set()
-            killed.wait(30)
-        return {"QueryExecutionId": "q"}
+class Working(AllServices):
+    """None answers before the daemon is dead."""
 
-    service = JsonService(once)
-    query = task("aws-sdk:athena:startQueryExecution", {"QueryString": "select 1"})
-    config = write_config(tmp_path, "machines: { ask: { definition: ask.asl.json } }\n")
-    (tmp_path / "ask.asl.json").write_text(json.dumps({"StartAt": "Q", "States": {"Q": query}}))
-    machine = "arn:aws:states:us-east-1:123456789012:stateMachine:ask"
+    def __init__(self) -> None:
+        super().__init__(self._work)
+        self.asked = threading.Semaphore(0)
+        self.killed = threading.Event()
+
+    def _work(self, _request):
+        self.asked.release()
+        self.killed.wait(60)
+        return {}
+
+
+def test_sigkill_while_services_work(tmp_path):
+    """The first call of each optimised action, and of one with a client token, gets no answer. The
+    next life's is the same one, the history shows one attempt, and the execution ends once."""
+    service = Working()
     with StandIn(service) as stand_in:
+        asked = optimised_calls(stand_in.url) | QUERY
+        names = {resource.rpartition(":")[2]: resource for resource in asked}
+        for name, resource in names.items():
+            machine = {"StartAt": "T", "States": {"T": task(resource, asked[resource])}}
+            (tmp_path / f"{name}.json").write_text(json.dumps(machine))
+        machines = ", ".join(f"{name}: {{ definition: {name}.json }}" for name in names)
+        config = write_config(tmp_path, f"machines: {{ {machines} }}\n")
         environment = {**KEYS, "AWS_ENDPOINT_URL": stand_in.url}
         with running(config, environment) as daemon:
             daemon.ready()
-            started = daemon.aws("StartExecution", stateMachineArn=machine, name="n", input="{}")
-            assert asked.wait(30)
+            arns = [
+                daemon.aws("StartExecution", stateMachineArn=MACHINE + name)["executionArn"]
+                for name in names
+            ]
+            for _ in names:
+                assert service.asked.acquire(timeout=30)
             daemon.process.kill()
             daemon.end()
-        killed.set()
-        arn = started["executionArn"]
+        service.killed.set()
         with running(config, environment) as daemon:
             daemon.ready()
-            daemon.until(
-                lambda: daemon.aws("DescribeExecution", executionArn=arn)["status"] == "SUCCEEDED"
-            )
-            events = daemon.aws("GetExecutionHistory", executionArn=arn)["events"]
+            for arn in arns:
+                daemon.until(lambda arn=arn: status(daemon, arn) == "SUCCEEDED")
+                assert types(daemon, arn) == [
+                    "ExecutionStarted",
+                    "TaskStateEntered",
+                    "TaskScheduled",
+                    "TaskStarted",
+                    "TaskSucceeded",
+                    "TaskStateExited",
+                    "ExecutionSucceeded",
+                ]
             assert daemon.stop() == 0
-    assert [event["type"] for event in events].count("TaskStarted") == 1
-    first, second = (json.loads(request.body) for request in service.requests)
-    assert first == second
-    assert len(first["ClientRequestToken"]) == 36
+    bodies = defaultdict(list)
+    for request in service.requests:
+        bodies[action_name(service.operation(request))].append(request.body)
+    assert bodies.keys() == names.keys()
+    for first, second in bodies.values():
+        assert first == second
+    assert len(json.loads(bodies["startQueryExecution"][0])["ClientRequestToken"]) == 36
+
+
+def status(daemon, arn):
+    """An execution's, which has not failed."""
+    found = daemon.aws("DescribeExecution", executionArn=arn)["status"]
+    assert found in {"RUNNING", "SUCCEEDED"}
+    return found
