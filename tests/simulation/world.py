@@ -89,7 +89,7 @@ class World:
         self.redriver = Redriver(self, dice, trace)
         self.express = ExpressCallers(self, dice)
         self.ledger = ExpressLedger(trace)
-        self.lives = map_runs.Lives()
+        self.lives = map_runs.Lives(trace)
         self.nested = Nested(self)
         names = ("ends", "all", dead_letter_sink("topic"))
         self.sinks = {name: Receiver(name, dice, trace, self.disk) for name in names}
