@@ -82,7 +82,11 @@ async def test_a_caller_who_goes_as_it_begins_leaves_nothing(store, autojump_clo
     """Nothing is remembered of an execution that was given up before there was one."""
     async with running(store) as engine:
         wanted = await express(engine, PASS)
-        monkeypatch.setattr(engine.catalog, "stored_revision", lambda _: trio.sleep_forever())
+
+        async def stored_revision(_revision):
+            await trio.sleep_forever()
+
+        monkeypatch.setattr(engine.catalog, "stored_revision", stored_revision)
         with trio.move_on_after(1):
             await engine.start_sync_execution(wanted)
         assert kept(engine.express) == []

@@ -148,8 +148,9 @@ async def between_lives(world: World, life: Life) -> None:
 
 def _said(world: World) -> list[str]:
     """What those around the daemon have found wrong."""
-    people = (world.workers, world.callers, world.publisher, world.redriver, world.express)
-    others = (world, world.cluster, world.functions, world.lives, world.nested, world.ledger)
+    people = (world.workers, world.callers, world.publisher, world.redriver)
+    people += (world.express, world.limiter)
+    others = (world, world.cluster, world.functions, *world.witnesses)
     return [line for each in (*people, *others, *world.sinks.values()) for line in each.wrong]
 
 

@@ -13,6 +13,7 @@ KINDS = (
     "API: a version is deleted",
     "API: a version is published",
     "API: an alias leads elsewhere",
+    "API: a map run is given other limits",
     "API: an execution is redriven",
     "Express: a synchronous one is heard of",
     "S3: a body breaks off",
