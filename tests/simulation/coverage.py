@@ -22,6 +22,7 @@ KINDS = (
     "task: a call hangs",
     "task: a call is cut off",
     "task: a call is given up",
+    "task: an interrupted call is not made again",
     "task: called again under its key",
     "API: a caller gives up",
     "API: a task goes back, for its poller has gone",

@@ -10,6 +10,8 @@ from typing import Any
 
 ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:work"
 FUNCTIONS = ("arn:aws:lambda:us-east-1:123456789012:function:f", "arn:aws:states:::lambda:invoke")
+ONCE = "arn:aws:lambda:us-east-1:123456789012:function:once"
+"""A function of which the configuration says ``interrupted: fail``."""
 CALLBACK = "arn:aws:states:::sqs:sendMessage"
 CHILD, FOREVER = (f"arn:aws:states:us-east-1:123456789012:stateMachine:c{n}" for n in range(2))
 """Machines that tasks begin executions of; those of the second end only when they are stopped."""
@@ -208,7 +210,7 @@ def _task(dice: Random, names: _Names) -> dict[str, Any]:
     if not names.express and dice.random() < 0.2:
         return {"Type": "Task", "Resource": f"{CALLBACK}.waitForTaskToken", "TimeoutSeconds": 40}
     if names.express or dice.random() < 0.4:
-        return {"Type": "Task", "Resource": dice.choice(FUNCTIONS), "TimeoutSeconds": 20}
+        return {"Type": "Task", "Resource": dice.choice((*FUNCTIONS, ONCE)), "TimeoutSeconds": 20}
     task = {"Type": "Task", "Resource": ACTIVITY, "TimeoutSeconds": dice.choice((10, 60))}
     return task | dice.choice(({}, {"HeartbeatSeconds": 5}))
 
