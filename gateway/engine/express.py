@@ -157,9 +157,11 @@ class Express:
         try:
             await self._begin(row, [])
             await ended.wait()
-            return self._ended.pop(row.id)
+            return self._ended[row.id]
         finally:
-            self._waited_for.pop(row.id, None)
+            # Who waits may go at any moment, also when it has just ended.
+            del self._waited_for[row.id]
+            self._ended.pop(row.id, None)
 
     # ------------------------------------------------------- children of a map run
     def child(
@@ -222,12 +224,12 @@ class Express:
             self._log.exception("an Express execution cannot be run again", execution=row.arn)
 
     async def _begin(self, row: ExecutionRow, changes: list[Change]) -> None:
-        revision = await self._catalog.stored_revision(row.revision)
-        machine = await self.door.machine(row)
-        log = execution_log(row, revision.settings)
-        hot = Hot(row, machine, newborn(row, revision.role_arn), fresh=True, log=log)
         self._running.add(row.id)
         try:
+            revision = await self._catalog.stored_revision(row.revision)
+            machine = await self.door.machine(row)
+            log = execution_log(row, revision.settings)
+            hot = Hot(row, machine, newborn(row, revision.role_arn), fresh=True, log=log)
             self.door.step(hot, stimuli.Start(), changes)
             if hot.execution.status == "RUNNING":
                 due = self._now() + LONGEST_MS

@@ -45,6 +45,11 @@ def ends(engine):
     return rows
 
 
+def kept(runs):
+    """What is in memory of executions."""
+    return [*runs._running, *runs._synchronous, *runs._waited_for, *runs._ended]
+
+
 async def test_a_synchronous_one_leaves_nothing(store, autojump_clock):
     """Its end is the answer; neither a row nor a notification is ever written, here or there."""
     async with running(store) as engine:
@@ -71,6 +76,31 @@ async def test_nobody_is_told_of_a_synchronous_one_whose_caller_has_gone(store, 
         assert [row.status for row in ended] == ["SUCCEEDED"]
         assert store._tables.notifications == {}
         assert engine.express._synchronous == set()
+
+
+async def test_a_caller_who_goes_as_it_begins_leaves_nothing(store, autojump_clock, monkeypatch):
+    """Nothing is remembered of an execution that was given up before there was one."""
+    async with running(store) as engine:
+        wanted = await express(engine, PASS)
+
+        async def stored_revision(_revision):
+            await trio.sleep_forever()
+
+        monkeypatch.setattr(engine.catalog, "stored_revision", stored_revision)
+        with trio.move_on_after(1):
+            await engine.start_sync_execution(wanted)
+        assert kept(engine.express) == []
+
+
+async def test_a_caller_who_goes_as_it_ends_leaves_nothing(store):
+    """Nor of one whose end nobody fetches."""
+    async with running(store) as engine:
+        wanted = await express(engine, PASS)
+        with trio.CancelScope() as scope:
+            engine.on_end.append(lambda _: scope.cancel())
+            await engine.start_sync_execution(wanted)
+        assert scope.cancelled_caught
+        assert kept(engine.express) == []
 
 
 async def test_an_asynchronous_one_is_a_row_until_it_ends(store, autojump_clock):

@@ -138,6 +138,7 @@ async def between_lives(world: World, life: Life) -> None:
             folded = await observer.fold(tables.executions[number])
             assert hot.execution.dump() == folded.dump(), f"{hot.row.arn}: memory is not the disk"
             assert hot.row == tables.executions[number], f"{hot.row.arn}: another row in memory"
+        map_runs.cut_off(world, life)
     map_runs.look(world)
     await map_runs.counted(world)
     world.publisher.look()
@@ -147,8 +148,9 @@ async def between_lives(world: World, life: Life) -> None:
 
 def _said(world: World) -> list[str]:
     """What those around the daemon have found wrong."""
-    people = (world.workers, world.callers, world.publisher, world.redriver, world.express)
-    others = (world, world.cluster, world.functions, world.lives, world.nested, world.ledger)
+    people = (world.workers, world.callers, world.publisher, world.redriver)
+    people += (world.express, world.limiter)
+    others = (world, world.cluster, world.functions, *world.witnesses)
     return [line for each in (*people, *others, *world.sinks.values()) for line in each.wrong]
 
 
@@ -268,7 +270,8 @@ def _express(world: World) -> None:
     assert rows.executions == {}
     for table in (rows.timers, rows.tasks, rows.history, rows.documents):
         assert _all(table) == [], table
-    assert [*express._running, *express._synchronous, *express._waited_for, *express._ended] == []
+    for kept in (express._running, express._synchronous, express._waited_for, express._ended):
+        assert not kept, kept
     assert not express.door._hot
     assert not express.door._entries
 

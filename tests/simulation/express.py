@@ -64,6 +64,8 @@ class ExpressLedger:
     def _tell(self, row: NotificationRow, gone: set[int]) -> None:
         detail = orjson.loads(row.body)["detail"]
         self.arns.add(detail["executionArn"])
+        if "/" in detail["stateMachineArn"]:
+            self.wrong.append(f"somebody is told of a child of a map run: {detail}")
         if detail["status"] == "RUNNING":
             return
         brief = row.execution not in self.begun

@@ -1,22 +1,28 @@
 """The functions that tasks call, and their runner: they outlive the daemon, and know who asked.
 
 A call takes its time, fails, hangs until it is given up, or is cut off when the daemon dies; what
-was asked with which key is held against the rows of the tasks.
+was asked with which key is held against the rows of the tasks. One function is called through the
+product's own runner of functions, which does not make its interrupted calls again.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from random import Random
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import orjson
 import trio
 import trio.lowlevel
 
+from gateway.aws.connections import Reply
 from gateway.engine.dispatcher import _key
 from gateway.store.protocol import TaskRow
+from gateway.tasks.functions.function import Invocation
+from gateway.tasks.lambda_function import LambdaFunctions
 from gateway.tasks.protocol import Place, TaskFailure, TaskRequest
-from tests.simulation.machines import ACTIVITY, CALLBACK, FUNCTIONS
+from tests.simulation.machines import ACTIVITY, CALLBACK, FUNCTIONS, ONCE
 from tests.simulation.trace import Trace
 
 if TYPE_CHECKING:
@@ -51,7 +57,7 @@ class Functions:
     @staticmethod
     def takes(resource: str) -> bool:
         """As ``Runner.takes``."""
-        return resource in {*FUNCTIONS, CALLBACK}
+        return resource in {*FUNCTIONS, ONCE, CALLBACK}
 
     @staticmethod
     def place(_resource: str, _given: str | None) -> Place:
@@ -70,6 +76,19 @@ class Functions:
 
     async def call(self, request: TaskRequest) -> Any:
         """One call."""
+        if request.resource != ONCE:
+            return await self._call(request)
+        tools: Any = SimpleNamespace(aws=None, functions=_Once(self, request))
+        try:
+            return await LambdaFunctions(tools).call(request)
+        except TaskFailure as failure:
+            if request.again and failure.error == "Lambda.Unknown":
+                self._trace.seen("task: an interrupted call is not made again")
+            raise
+
+    async def _call(self, request: TaskRequest) -> Any:
+        if request.resource == ONCE and (request.again or self._calls[request.key]):
+            self.wrong.append(f"{request} is called again")
         if not self._stands(request):
             # It has ended just now, so the call is given up before it has begun.
             await trio.sleep(TOLD_SECONDS)
@@ -134,3 +153,22 @@ class Functions:
         return [
             row for tasks in (durable, express) for rows in tasks.values() for row in rows.values()
         ]
+
+
+class _Once:
+    """The configuration's functions, and its only one, as one call finds it."""
+
+    def __init__(self, functions: Functions, request: TaskRequest) -> None:
+        self.settings = SimpleNamespace(interrupted="fail")
+        self.limiter = trio.CapacityLimiter(1)
+        self.local = self
+        self._functions = functions
+        self._request = request
+
+    def find(self, _function: str) -> _Once:
+        """As ``gateway.tasks.functions.registry.Functions.find``."""
+        return self
+
+    async def invoke(self, _invocation: Invocation, _kind: str | None) -> Reply:
+        """As ``gateway.tasks.functions.local.LocalFunctions.invoke``."""
+        return Reply(200, [], orjson.dumps(await self._functions._call(self._request)))

@@ -3,11 +3,15 @@ query languages, with variables."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from random import Random
 from typing import Any
 
 ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:work"
 FUNCTIONS = ("arn:aws:lambda:us-east-1:123456789012:function:f", "arn:aws:states:::lambda:invoke")
+ONCE = "arn:aws:lambda:us-east-1:123456789012:function:once"
+"""A function of which the configuration says ``interrupted: fail``."""
 CALLBACK = "arn:aws:states:::sqs:sendMessage"
 CHILD, FOREVER = (f"arn:aws:states:us-east-1:123456789012:stateMachine:c{n}" for n in range(2))
 """Machines that tasks begin executions of; those of the second end only when they are stopped."""
@@ -28,7 +32,8 @@ _READERS = (
 def random_machine(dice: Random, *, express: bool = False, nests: bool = True) -> dict[str, Any]:
     """A definition that ends when its tasks are handed out, since each of them has its time, or
     begins what has. An Express one has no task for a worker, and no execution of its own for each
-    item; nor has it nested ones, and one that is begun by others (not ``nests``) has none."""
+    item; nor has it nested ones, and one that is begun by others (not ``nests``) has none. So have
+    the Express children of a standard one."""
     limit = dice.choice(({}, {}, {"TimeoutSeconds": dice.choice((30, 300))}))
     return {**_program(dice, _Names(express, nests and not express), 2), **limit}
 
@@ -36,14 +41,17 @@ def random_machine(dice: Random, *, express: bool = False, nests: bool = True) -
 class _Names:
     """State names that are unique in the whole machine."""
 
-    def __init__(self, express: bool, nests: bool) -> None:
+    def __init__(self, express: bool, nests: bool, numbers: Iterator[int] | None = None) -> None:
         self.express = express
         self.nests = nests
-        self._last = 0
+        self._numbers = count(1) if numbers is None else numbers
 
     def __call__(self) -> str:
-        self._last += 1
-        return f"S{self._last}"
+        return f"S{next(self._numbers)}"
+
+    def of_express(self) -> _Names:
+        """The same, for what an Express execution inside runs."""
+        return _Names(True, False, self._numbers)
 
 
 def _program(dice: Random, names: _Names, depth: int) -> dict[str, Any]:
@@ -158,8 +166,9 @@ def _jsonata(dice: Random, names: _Names, depth: int, kind: str) -> dict[str, An
 
 def _distributed(dice: Random, names: _Names, depth: int) -> dict[str, Any]:
     """A Map whose items are the numbers from one, wherever they come from."""
-    inner = _program(dice, names, depth - 1)
-    inner["ProcessorConfig"] = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    kind = dice.choice(("STANDARD", "STANDARD", "EXPRESS"))
+    inner = _program(dice, names.of_express() if kind == "EXPRESS" else names, depth - 1)
+    inner["ProcessorConfig"] = {"Mode": "DISTRIBUTED", "ExecutionType": kind}
     state = {
         "Type": "Map",
         "Label": names(),
@@ -201,7 +210,7 @@ def _task(dice: Random, names: _Names) -> dict[str, Any]:
     if not names.express and dice.random() < 0.2:
         return {"Type": "Task", "Resource": f"{CALLBACK}.waitForTaskToken", "TimeoutSeconds": 40}
     if names.express or dice.random() < 0.4:
-        return {"Type": "Task", "Resource": dice.choice(FUNCTIONS), "TimeoutSeconds": 20}
+        return {"Type": "Task", "Resource": dice.choice((*FUNCTIONS, ONCE)), "TimeoutSeconds": 20}
     task = {"Type": "Task", "Resource": ACTIVITY, "TimeoutSeconds": dice.choice((10, 60))}
     return task | dice.choice(({}, {"HeartbeatSeconds": 5}))
 

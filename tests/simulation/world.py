@@ -38,6 +38,7 @@ from tests.simulation.far_sides import Queue, Receiver
 from tests.simulation.file import HOUR, File
 from tests.simulation.functions import Functions
 from tests.simulation.life import Life
+from tests.simulation.map_limits import Limiter, MapLimits
 from tests.simulation.nested import Nested
 from tests.simulation.objects import Bucket
 from tests.simulation.operators import EXPRESS, Publisher, Redriver
@@ -89,8 +90,12 @@ class World:
         self.redriver = Redriver(self, dice, trace)
         self.express = ExpressCallers(self, dice)
         self.ledger = ExpressLedger(trace)
-        self.lives = map_runs.Lives()
+        self.lives = map_runs.Lives(trace)
         self.nested = Nested(self)
+        self.limits = MapLimits()
+        self.limiter = Limiter(self, dice)
+        self.witnesses = (self.lives, self.nested, self.ledger, self.limits)
+        """Who sees every durable unit."""
         names = ("ends", "all", dead_letter_sink("topic"))
         self.sinks = {name: Receiver(name, dice, trace, self.disk) for name in names}
         self.file = File(dice, trace, self.sinks)
@@ -127,9 +132,8 @@ class World:
     # ------------------------------------------------------------------ what it witnesses
     def written(self, unit: Unit) -> None:
         """What has to hold of every unit that is durable."""
-        self.lives.written(unit)
-        self.nested.written(unit)
-        self.ledger.written(unit)
+        for witness in self.witnesses:
+            witness.written(unit)
         for change in unit:
             match change:
                 case Insert(TaskRow() as row) | Upsert(TaskRow() as row):
@@ -240,12 +244,14 @@ class World:
             nursery.cancel_scope.cancel()
 
     def _change_some(self, nursery: trio.Nursery) -> None:
-        """In some worlds somebody publishes, redrives, or starts Express executions."""
+        """In some worlds somebody publishes, redrives, changes limits, or starts Express ones."""
         dice = self.dice
         if dice.random() < 0.4:
             nursery.start_soon(self.publisher.work, dice.randint(1, 6))
         for _ in range(dice.choice((0, 0, 1, 3))):
             nursery.start_soon(self.redriver.work)
+        if dice.random() < 0.4:
+            nursery.start_soon(self.limiter.work)
         if dice.random() < 0.4:
             nursery.start_soon(self.publisher.create_express)
             arn = f"{_ACCOUNT}:stateMachine:{EXPRESS}"
