@@ -87,7 +87,9 @@ class Functions:
             raise
 
     async def _call(self, request: TaskRequest) -> Any:
-        if request.resource == ONCE and (request.again or self._calls[request.key]):
+        anew = request.task is not None and request.task[0] < 0
+        # An Express execution that a crash has cut off begins anew, and its tasks with it.
+        if request.resource == ONCE and (request.again or self._calls[request.key]) and not anew:
             self.wrong.append(f"{request} is called again")
         if not self._stands(request):
             # It has ended just now, so the call is given up before it has begun.
@@ -96,7 +98,7 @@ class Functions:
         self._calls[request.key] += 1
         if self._calls[request.key] > 1:
             self._trace.seen("task: called again under its key")
-            if not request.again:
+            if not (request.again or anew):
                 self.wrong.append(f"{request} is not said to be called again")
         self.under_way.add(request.key)
         self._last += 1

@@ -355,10 +355,11 @@ class _Reader:
         previous = event["previousEventId"]
         if kind == "EvaluationFailed":
             # What has just begun and what it is in may be named alike.
-            lines = reversed(self._all_lines())
-            taken = any(self._evaluation(line, event) for line in lines)
-            self._must(taken, event, "follows nothing that it may follow")
-            return
+            for line in reversed(self._all_lines()):
+                if line.born not in self.others and self._evaluation(line, event):
+                    self.taker, self.others = line.born, set()
+                    return
+            self._must(False, event, "follows nothing that it may follow")
         for line in self._all_lines():
             if kind == "MapStateSucceeded" and line.iteration:
                 # AWS: it follows the end of the last iteration, and so does the exit.
