@@ -24,7 +24,7 @@ check: install
 	$(BIN)/ruff check gateway tests config
 	$(BIN)/mypy
 	$(BIN)/lint-imports --config pyproject.toml
-	$(BIN)/pytest -q -m "not slow"
+	$(BIN)/pytest -q -n auto -m "not slow"
 
 bench: install
 	$(BIN)/python -m tests.benchmarks
