@@ -96,7 +96,9 @@ class Execution(Frames):
             self.previous_event_id = frame.entered_after
 
     def _state_aborted(self, record: r.StateAborted, _at: int) -> None:
-        self._event(self.frames[record.frame])
+        frame = self.frames[record.frame]
+        self._event(frame)
+        self._stop(frame)
 
     def _wait_started(self, record: r.WaitStarted, _at: int) -> None:
         self._park(self.frames[record.frame], record.number)

@@ -293,6 +293,8 @@ def _catch(run: Run, frame: Frame, state: State, error: StateError) -> bool:
         if error.error in NOT_TASK_FAILED and error.cause is None:
             # Only here AWS shows a cause of what has timed out.
             output["Cause"] = ""
+        # What runs in the state is over before anything is made of its failure.
+        _abort_below(run, frame)
         try:
             outcome = catcher.exit.outcome(run, frame, output)
             _fail_join(run, frame, error)

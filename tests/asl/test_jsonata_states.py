@@ -180,3 +180,23 @@ def test_what_fails_at_once_when_it_is_tried_again_is_not_given_up_as_well(joins
     assert types.count("TaskStateAborted") == 1
     assert "MapIterationAborted" not in types
     assert driver.folded().dump() == execution.dump()
+
+
+def test_what_runs_inside_is_over_before_a_catcher_is_evaluated():
+    """Also where the catcher's own Assign fails: its failure follows the siblings' ends."""
+    aside = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 60, "End": True}}}
+    broken = {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "E"}}}
+    catch = {"ErrorEquals": ["E"], "Next": "Done", "Assign": {"v": "{% $states.input.none %}"}}
+    states = {
+        "Both": {"Type": "Parallel", "Branches": [aside, broken], "Catch": [catch], "End": True},
+        "Done": {"Type": "Succeed"},
+    }
+    driver = Driver({"QueryLanguage": "JSONata", "StartAt": "Both", "States": states}, {})
+    assert driver.run().error == "States.QueryEvaluationError"
+    said = [event["type"] for event in driver.events()]
+    assert said[-4:] == [
+        "WaitStateAborted",
+        "EvaluationFailed",
+        "ParallelStateFailed",
+        "ExecutionFailed",
+    ]
