@@ -6,6 +6,7 @@ What is not understood is unknown, and everything may be found there.
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -47,6 +48,9 @@ class Stages(NamedTuple):
     """After OutputPath."""
 
 
+MOST_VISITS: Final = 4
+"""How often new data may come to a state before it is no longer followed: in a large knot of loops
+that would take long."""
 _READ: Final = {
     "InputPath": "given",
     "TimeoutSecondsPath": "given",
@@ -102,16 +106,20 @@ def _followed(
 ) -> dict[str, Stages]:
     """The stages of each state that is reached, over all ways to it."""
     found: dict[str, Stages] = {}
-    coming = [(start, given)]
+    visits: Counter[str] = Counter()
+    coming = deque([(start, given)])
     while coming:
-        name, shape = coming.pop()
+        name, shape = coming.popleft()
         members = states.get(name) if isinstance(name, str) else None
         if not isinstance(members, dict):
             continue
         joined = found[name].given | shape if name in found else shape
         if name not in found or joined != found[name].given:
-            opaque = not _in_jsonpath(members, language)
-            found[name] = Stages() if opaque else _stages(members, name, joined)
+            visits[name] += 1
+            if visits[name] > MOST_VISITS or not _in_jsonpath(members, language):
+                found[name] = Stages()
+            else:
+                found[name] = _stages(members, name, joined)
             coming += _handed_on(members, name, found[name])
     return found
 

@@ -54,6 +54,8 @@ class Shape:
 
     def __or__(self, other: Shape) -> Shape:
         """That of a value which is one or the other."""
+        if self is other or UNKNOWN in (self, other):
+            return self if self is other else UNKNOWN
         members = {}
         for name in {**self.members, **other.members}:
             both = (self._below(name), other._below(name))

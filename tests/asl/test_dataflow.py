@@ -242,6 +242,25 @@ def test_any_json_is_followed(odd):
     list(absences({"StartAt": odd, "States": {"A": odd}, "QueryLanguage": odd}))
 
 
+def knot(size):
+    """States that each lead to two others, add a member of their own, and read what none adds."""
+    states = {"Start": {"Type": "Pass", "Result": {}, "Next": "S0"}}
+    for number in range(size):
+        states[f"S{number}"] = {**MADE, "ResultPath": f"$.m{number}", "Next": f"C{number}"}
+        states[f"C{number}"] = {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.no", "IsNull": True, "Next": f"S{number * 7 % size}"}],
+            "Default": f"S{(number + 1) % size}",
+        }
+    return {"StartAt": "Start", "States": states}
+
+
+def test_a_knot_of_loops_is_not_followed_for_long():
+    """Where data comes on ever new ways it is given up as unknown; a small knot is followed."""
+    assert len(list(absences(knot(2)))) == 2
+    assert list(absences(knot(40))) == []
+
+
 # ------------------------------------------------------------------------------ soundness
 
 names = st.sampled_from(["a", "b", "c"])
