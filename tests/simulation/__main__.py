@@ -15,7 +15,7 @@ from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 
 from tests.simulation import coverage
-from tests.simulation.run import run_seed
+from tests.simulation.run import run_seed, spare_the_collector
 
 AT_A_TIME = 10
 """Seeds that a process is given at a time."""
@@ -38,7 +38,7 @@ def _explore(first: int, seconds: float, jobs: int) -> int:
     begin, seed, done = time.monotonic(), first, 0
     kinds: Counter[str] = Counter()
     running: set[Future[tuple[int | None, Counter[str]]]] = set()
-    with ProcessPoolExecutor(jobs) as pool:
+    with ProcessPoolExecutor(jobs, initializer=spare_the_collector) as pool:
         while True:
             spent = time.monotonic() - begin
             while len(running) < jobs and spent < seconds:
