@@ -146,5 +146,6 @@ class Daemon:
         def keep_seconds() -> float:
             return self._state.config.settings.store.keep
 
-        sweep = partial(sweep_forever, core.store, core.catalog, now, keep_seconds, self._log)
+        seen = (now, keep_seconds, core.engine.awaited)
+        sweep = partial(sweep_forever, core.store, core.catalog, *seen, self._log)
         return Service("retention", sweep, lambda: {"state": "running"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 import trio
@@ -21,14 +21,15 @@ async def sweep_forever(
     catalog: Catalog,
     now: Callable[[], int],
     keep_seconds: Callable[[], float],
+    spared: Callable[[], Collection[int]],
     log: structlog.stdlib.BoundLogger,
 ) -> None:
-    """Once a minute, and as often as a shorter ``keep`` asks for, until cancelled. A full disk is
-    waited out."""
+    """Once a minute, and as often as a shorter ``keep`` asks for, until cancelled; the ``spared``
+    stay. A full disk is waited out."""
     while True:
         await trio.sleep(max(min(EVERY_SECONDS, keep_seconds()), SHORTEST_SECONDS))
         try:
-            swept = await _sweep(store, now() - int(keep_seconds() * 1_000))
+            swept = await _sweep(store, now() - int(keep_seconds() * 1_000), spared)
             await catalog.reap()
         except StoreFull:
             log.warning("nothing past its keep can be deleted: the disk is full")
@@ -37,8 +38,8 @@ async def sweep_forever(
             log.info("executions past their keep are deleted", executions=swept)
 
 
-async def _sweep(store: Store, before: int) -> int:
+async def _sweep(store: Store, before: int, spared: Callable[[], Collection[int]]) -> int:
     total = 0
-    while swept := await store.sweep(before, BATCH):
+    while swept := await store.sweep(before, BATCH, spared()):
         total += swept
     return total

@@ -48,6 +48,11 @@ def qualified(machine_arn: str, qualifier: int | str | None) -> str | None:
     return None if qualifier is None else f"{machine_arn}:{qualifier}"
 
 
+def unqualified(machine_arn: str) -> str:
+    """The machine's ARN, of one that may be that of a version or alias."""
+    return ":".join(machine_arn.split(":")[:7])
+
+
 class Arn(NamedTuple):
     """An ARN taken apart."""
 

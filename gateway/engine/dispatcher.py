@@ -195,10 +195,11 @@ class Dispatcher:
         return row if await self._handle(row.execution, start) else None
 
     async def _call(self, runner: Runner, row: TaskRow) -> Stimulus:
-        again = row.started_at is not None
         given, task = orjson.loads(row.input), (row.execution, row.number)
         origin = partial(self._origin, row.execution)
-        request = TaskRequest(called(row.resource), given, _key(row), row.role, again, task, origin)
+        request = TaskRequest(
+            *(called(row.resource), given, _key(row), row.role, row.started_at, task, origin)
+        )
         try:
             result = await self._result(runner, request)
         except TaskFailure as failure:

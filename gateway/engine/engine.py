@@ -7,7 +7,7 @@ durable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ from gateway.engine.metrics import Metrics
 from gateway.engine.nested import Nested
 from gateway.engine.outbox import Outbox
 from gateway.engine.redrive import Redrives
-from gateway.engine.starts import StartRequest, StartResult, Starts
+from gateway.engine.starts import Call, StartRequest, StartResult, Starts
 from gateway.engine.timers import Timers
 from gateway.engine.tokens import Token, new_token, read_token
 from gateway.errors import ApiError, Unavailable
@@ -107,6 +107,7 @@ class Engine:
                 self._queues.put(row)
             self._dispatcher.resume(row)
             self._nested.task(row)
+        await self._nested.recover()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Recover, then keep timers, calls and outbox going until cancelled."""
@@ -154,8 +155,7 @@ class Engine:
         name: str,
         input: str,  # noqa: A002 - the API's member
         trace: str | None = None,
-        begun_by: str | None = None,
-        waits: tuple[int, int] | None = None,
+        call: Call | None = None,
     ) -> StartResult:
         """StartExecution: the same name and input while it is RUNNING gives that execution.
 
@@ -165,9 +165,7 @@ class Engine:
         target = self.catalog.publications.target(machine_arn)
         self.catalog.active_machine(target.machine_arn)
         request = StartRequest(
-            *(target.machine_arn, name, input, None, trace, target.version, target.alias),
-            begun_by=begun_by,
-            waits=waits,
+            *(target.machine_arn, name, input, None, trace, target.version, target.alias), call
         )
         result = (await self._starts.start([request]))[0]
         row = result.row
@@ -227,6 +225,10 @@ class Engine:
         Raises ApiError ExecutionDoesNotExist.
         """
         return await self.histories.whole(await self.execution(arn))
+
+    def awaited(self) -> Collection[int]:
+        """Executions that are to be kept though they have ended: tasks have yet to hear of it."""
+        return self._nested.awaited()
 
     async def fold(self, row: ExecutionRow) -> Execution:
         """The execution's state as its history says."""

@@ -1,15 +1,18 @@
 """Nested executions that a task waits for: the end of the child reaches the task, and a task that
 is given up ends its child.
 
-The child's row names the task, and nothing else is kept: whenever one of the two has changed, and
-after a start, both are looked at, and what is still to be done is done. To do it twice changes
-nothing.
+The child's row names the task that began it, and nothing else is kept: whenever one of the two has
+changed, and after a start, both are looked at, and what is still to be done is done. To do it twice
+changes nothing.
+
+A task may also wait for an execution that ran already under the name which it asks for, with the
+same input. It hears of the end like the one that began it, but is not the one to stop it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -21,10 +24,13 @@ from gateway.asl.codec import kinds
 from gateway.asl.records import TaskFailed, TaskSucceeded
 from gateway.asl.resources import SYNC, SYNC_PARSED, pattern
 from gateway.asl.stimuli import Stimulus
+from gateway.engine.arns import unqualified
+from gateway.engine.attached import Attached, Key
 from gateway.engine.door import FULL_RETRY_SECONDS
 from gateway.engine.express import ExpressStart
 from gateway.engine.inputs import check_input
 from gateway.engine.names import check_name
+from gateway.engine.starts import Call
 from gateway.errors import ApiError
 from gateway.store.protocol import ExecutionRow, StoreFull, TaskRow
 from gateway.tasks.nested import Begun, ChildStart, NestedExecutions
@@ -32,8 +38,6 @@ from gateway.tasks.nested import Begun, ChildStart, NestedExecutions
 if TYPE_CHECKING:
     from gateway.engine.engine import Engine
 
-Key = tuple[int, int]
-"""Execution and number of a task."""
 _AT_ONCE: Final = 16
 _CAUSE_BYTES: Final = 32_768
 
@@ -49,13 +53,23 @@ class Nested:
         self.runner = NestedExecutions(self.begin)
         self._open: set[Key] = set()
         """Tasks that have not ended."""
+        self._attached = Attached()
         # What is in it is bounded by what is in the store.
         self._put, self._due = trio.open_memory_channel[Key](math.inf)
 
-    async def run(self) -> None:
-        """Settle what a crash has left, then what comes, until cancelled."""
+    async def recover(self) -> None:
+        """Find what a crash has left to be settled, and who waits for what."""
         for key in await self._store.unsettled():
             self.look(key)
+        for task in await self._store.attached():
+            key, asked = (task.execution, task.number), orjson.loads(task.input)
+            machine, name = unqualified(asked["StateMachineArn"]), asked.get("Name")
+            for row in (await self._store.names(machine, [name])).values():
+                self._attached.add(key, row.id)
+            self.look(key)
+
+    async def run(self) -> None:
+        """Settle what is left, then what comes, until cancelled."""
         async with trio.open_nursery() as nursery:
             for _ in range(_AT_ONCE):
                 nursery.start_soon(self._work)
@@ -76,6 +90,7 @@ class Nested:
         finally:
             if wanted.waits is not None and wanted.waits not in self._open:
                 # The task has ended meanwhile.
+                self._attached.remove(wanted.waits)
                 self.look(wanted.waits)
 
     async def _begin(self, wanted: ChildStart) -> ExecutionRow:
@@ -83,8 +98,11 @@ class Nested:
         check_input(wanted.input)
         arn, given = wanted.machine_arn, (wanted.name, wanted.input, wanted.trace)
         if self._engine.catalog.named_machine(arn).type == "STANDARD":
-            result = await self._engine.start_execution(arn, *given, wanted.key, wanted.waits)
-            return result.row
+            call = Call(wanted.key, wanted.waits, wanted.called_at)
+            row = (await self._engine.start_execution(arn, *given, call)).row
+            if wanted.waits is not None and wanted.waits != (row.parent, row.parent_number):
+                self._attached.add(wanted.waits, row.id)
+            return row
         if wanted.waits is not None:
             message = "An execution of an Express machine cannot be waited for"
             raise ApiError("StateMachineTypeNotSupported", message)
@@ -104,6 +122,7 @@ class Nested:
 
     def task_ended(self, key: Key) -> None:
         """Take note that a task has ended."""
+        self._attached.remove(key)
         if key in self._open:
             self._open.remove(key)
             self.look(key)
@@ -112,6 +131,12 @@ class Nested:
         """Take note that an execution has ended."""
         if row.parent is not None and row.parent_number is not None and row.item is None:
             self.look((row.parent, row.parent_number))
+        for key in self._attached.tasks(row.id):
+            self.look(key)
+
+    def awaited(self) -> Collection[int]:
+        """Executions that have to be kept: tasks that did not begin them wait for them."""
+        return self._attached.executions()
 
     def look(self, key: Key) -> None:
         """Something has happened to the task, or to its child."""
@@ -119,8 +144,9 @@ class Nested:
 
     # ------------------------------------------------------------------ what follows
     async def _settle(self, parent: int, number: int) -> None:
-        child = await self._store.nested(parent, number)
+        own = await self._store.nested(parent, number)
         task = await self._store.task(parent, number)
+        child = own or await self._awaited((parent, number))
         if child is None:
             return
         if task is not None:
@@ -128,8 +154,13 @@ class Nested:
             if child.status != "RUNNING" and task.submitted_at is not None:
                 self._open.discard((parent, number))
                 await self._handle(parent, outcome(child, number, task.resource))
-        elif child.status == "RUNNING" and not await self._was_answered(parent, number):
-            await self._handle(child.id, stimuli.Stop(None, None))
+        elif own and own.status == "RUNNING" and not await self._was_answered(parent, number):
+            await self._handle(own.id, stimuli.Stop(None, None))
+
+    async def _awaited(self, key: Key) -> ExecutionRow | None:
+        """What a task waits for that it did not begin."""
+        execution = self._attached.awaited(key)
+        return None if execution is None else await self._store.execution_by_id(execution)
 
     async def _was_answered(self, parent: int, number: int) -> bool:
         """Whether the task was ended by an answer: then its child goes on. Somebody had its token;

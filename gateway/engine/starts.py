@@ -29,6 +29,17 @@ from gateway.store.protocol import (
 )
 
 
+class Call(NamedTuple):
+    """The call of a task that begins an execution."""
+
+    key: str
+    """The same where it is made again, and of no other call."""
+    waits: tuple[int, int] | None
+    """Execution and number of the task, where that waits for the end of what it begins."""
+    called_at: int | None
+    """When it was first made, where it is made again because a crash has cut it off."""
+
+
 class StartRequest(NamedTuple):
     """One execution that is wanted. The machine has to exist."""
 
@@ -42,19 +53,21 @@ class StartRequest(NamedTuple):
     """The version that it is to run; None: what is current."""
     alias: str | None = None
     """The alias that chose the version."""
-    begun_by: str | None = None
-    """Key of the call of a task that begins it."""
-    waits: tuple[int, int] | None = None
-    """Execution and number of the task that waits for its end."""
+    call: Call | None = None
+    """Of a task that begins it."""
 
     def means(self, row: ExecutionRow) -> bool:
         """Whether it asks for the execution that has its name already: for StartExecution, one that
-        runs with the same input; and a call that is made again, the one that it began."""
-        if self.begun_by is not None and row.begun_by == self.begun_by:
+        runs with the same input; and a call that is made again, the one that it began, or one that
+        ran when it was first made."""
+        if self.call is not None and row.begun_by == self.call.key:
             return True
-        # What another one waits for, or nobody, cannot be waited for as well.
-        same = row.status == "RUNNING" and _same(row.input, self.input)
-        return same and self.waits is None
+        return self._found_running(row) and _same(row.input, self.input)
+
+    def _found_running(self, row: ExecutionRow) -> bool:
+        if row.stop_at is None or self.call is None or self.call.called_at is None:
+            return row.stop_at is None
+        return row.stop_at > self.call.called_at
 
 
 class StartResult(NamedTuple):
@@ -169,7 +182,8 @@ class Starts:
         self._catalog.active_machine(request.machine_arn)
         revision = await self._catalog.revision(request.machine_arn, request.version)
         machine = await self._catalog.compiled(revision.id)
-        parent, number = request.waits or (None, None)
+        call = request.call
+        parent, number = (call.waits if call else None) or (None, None)
         row = ExecutionRow(
             id=self._next_id(),
             arn=self._catalog.execution_arn(request.machine_arn.rpartition(":")[2], request.name),
@@ -184,7 +198,7 @@ class Starts:
             alias=request.alias,
             parent=parent,
             parent_number=number,
-            begun_by=request.begun_by,
+            begun_by=call.key if call else None,
         )
         changes += self._announce(row)
         return self._first_step(row, machine, revision, changes)

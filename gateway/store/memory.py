@@ -7,12 +7,13 @@ nothing is durable, and no thread is used, so a test's clock may jump while it i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import trio
 
+from gateway.asl.resources import SYNC, SYNC_PARSED, pattern
 from gateway.errors import Rejected
 from gateway.store.memory_map_runs import MemoryMapRuns
 from gateway.store.memory_tables import Tables
@@ -204,6 +205,17 @@ class MemoryStore(MemoryMapRuns):
             and not (row.status == "RUNNING" and row.redrives)
         ]
 
+    async def attached(self) -> list[TaskRow]:
+        """Open tasks that wait for an execution which they did not begin."""
+        await trio.lowlevel.checkpoint()
+        begun = {_waiting(row) for row in self._children_of_tasks()}
+        return [
+            row
+            for row in _nested(self._tables.tasks)
+            if row.submitted_at is not None and pattern(row.resource) in {SYNC, SYNC_PARSED}
+            if (row.execution, row.number) not in begun
+        ]
+
     def _children_of_tasks(self) -> Iterator[ExecutionRow]:
         rows = self._tables.executions.values()
         return (row for row in rows if row.parent is not None and row.item is None)
@@ -328,9 +340,9 @@ class MemoryStore(MemoryMapRuns):
             oldest_open_task=_least(t.started_at for t in tasks),
         )
 
-    async def sweep(self, before: int, limit: int) -> int:
+    async def sweep(self, before: int, limit: int, spared: Collection[int] = ()) -> int:
         """Delete executions that ended before ``before``, then revisions that nothing needs."""
-        swept = self._tables.sweep(before, limit)
+        swept = self._tables.sweep(before, limit, spared)
         await trio.lowlevel.cancel_shielded_checkpoint()
         return swept
 

@@ -6,7 +6,7 @@ Only what writes lives here; ``memory.py`` reads. The rules of each change are S
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 
 from gateway.store.map_runs import (
@@ -228,9 +228,9 @@ class Tables:
         if key in table and table[key].due < row.due:
             self._put(table, key, row)
 
-    def sweep(self, before: int, limit: int) -> int:
+    def sweep(self, before: int, limit: int, spared: Collection[int]) -> int:
         """See ``Store.sweep``."""
-        needed = {row.execution for row in self.notifications.values()}
+        needed = {*spared, *(row.execution for row in self.notifications.values())}
         needed |= {row.execution for row in self.map_runs.values() if row.open}
         children = (row for row in self.executions.values() if row.item is not None)
         needed |= {row.id for row in children if row.parent in self.executions}

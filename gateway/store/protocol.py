@@ -7,7 +7,7 @@ the store keeps it as it is. A store evaluates nothing and knows no ASL.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol, TypeAlias
@@ -400,6 +400,11 @@ class Store(MapRunStore, Protocol):
         other way round."""
         ...
 
+    async def attached(self) -> list[TaskRow]:
+        """Open tasks that wait for an execution which they did not begin: the call of their
+        ``.sync`` was answered, and no execution names them. With their input."""
+        ...
+
     # Outbox and letters
     async def notifications(self, sink: str, until: int, limit: int) -> list[NotificationRow]:
         """Due at or before ``until``, by due; of an execution only the one of lowest sequence."""
@@ -469,11 +474,12 @@ class Store(MapRunStore, Protocol):
         """Counts and ages of what is held now."""
         ...
 
-    async def sweep(self, before: int, limit: int) -> int:
+    async def sweep(self, before: int, limit: int, spared: Collection[int] = ()) -> int:
         """Delete up to ``limit`` executions that ended before ``before`` with all that is theirs
         (history, documents), then revisions of which no execution and no machine is left; returns
         how many executions went. Ones with notifications outstanding or a map run that is open
-        stay, and children of a map run while their parent is there. Raises StoreFull."""
+        stay, children of a map run while their parent is there, and the ``spared`` ones. Raises
+        StoreFull."""
         ...
 
     async def backup(self, path: str) -> None:

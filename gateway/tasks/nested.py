@@ -31,6 +31,8 @@ class ChildStart(NamedTuple):
     """Of the call: made again, it gives the execution that it began."""
     waits: tuple[int, int] | None
     """Execution and number of the task that is over when the child is; None: its start is all."""
+    called_at: int | None
+    """When the call was first made, where it is made again."""
 
 
 class Begun(NamedTuple):
@@ -100,9 +102,8 @@ def _wanted(request: TaskRequest) -> ChildStart:
     # Without a name of its own the child has one that a call made again finds.
     name = given.get("Name") or request.key
     text = _text(given.get("Input"))
-    return ChildStart(
-        given["StateMachineArn"], name, text, given.get("TraceHeader"), request.key, waits
-    )
+    call = (request.key, waits, request.called_at)
+    return ChildStart(given["StateMachineArn"], name, text, given.get("TraceHeader"), *call)
 
 
 def _text(given: Json) -> str:

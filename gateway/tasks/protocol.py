@@ -54,9 +54,8 @@ class TaskRequest:
     """The same for every call of this attempt, also after a restart, and for no other: UUID."""
     role: str | None = None
     """ARN of the role to call as."""
-    again: bool = field(default=False, compare=False)
-    """Whether it was called before and a crash cut that call off, so that it may have been
-    done."""
+    called_at: int | None = field(default=None, compare=False)
+    """When it was called first, where a crash cut that call off: milliseconds since the epoch."""
     task: tuple[int, int] | None = None
     """Execution and number, under which it is known here; None where it belongs to none."""
     origin: Callable[[], Awaitable[tuple[str, ...]]] = field(default=_nobody, compare=False)
@@ -64,6 +63,12 @@ class TaskRequest:
     the execution has gone meanwhile."""
     watch: Callable[[Exchange], None] | None = field(default=None, compare=False)
     """Is shown each exchange of an HTTP task."""
+
+    @property
+    def again(self) -> bool:
+        """Whether it was called before and a crash cut that call off, so that it may have been
+        done."""
+        return self.called_at is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ it is on the disk, within it, or after it with nobody told.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -145,11 +145,11 @@ class Connection:
         await self._disk.store.renew_intervals(now)
         await self._dawdle()
 
-    async def sweep(self, before: int, limit: int) -> int:
+    async def sweep(self, before: int, limit: int, spared: Collection[int] = ()) -> int:
         """A chore; somebody looks at what goes."""
         await self._chore()
         await self._witness.sweeping(before)
-        swept: int = await self._disk.store.sweep(before, limit)
+        swept: int = await self._disk.store.sweep(before, limit, spared)
         self._witness.swept(before)
         await self._dawdle()
         return swept

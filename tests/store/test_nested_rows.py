@@ -35,6 +35,21 @@ async def test_a_task_and_its_execution_end_together(store):
     assert sorted(await store.unsettled()) == [(1, 2), (1, 3)]
 
 
+async def test_tasks_that_wait_for_what_they_did_not_begin_are_found(store):
+    """Those of ``.sync`` whose call was answered and that no execution names."""
+    sync = "arn:aws:states:::states:startExecution.sync"
+    open_ = {"resource": sync, "input": '{"Name": "n"}', "submitted_at": 2_000}
+    waits = [task(1, 1, **open_), task(1, 2, **open_ | {"resource": sync + ":2"})]
+    others = [
+        task(1, 3, **open_ | {"submitted_at": None}),
+        task(1, 4, **open_ | {"resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken"}),
+        task(1, 5, **open_),
+    ]
+    rows = [execution(1), child(2, 5), *waits, *others]
+    await store.commit([Insert(row) for row in rows])
+    assert sorted(await store.attached()) == waits
+
+
 async def test_an_execution_that_was_redriven_goes_on_without_its_task(store):
     """Somebody wants it to run."""
     await store.commit([Insert(child(2, 2))])
@@ -50,3 +65,11 @@ async def test_a_sweep_keeps_a_child_until_its_task_has_ended(store):
     assert await store.sweep(10, 10) == 0
     await store.commit([DeleteTask(1, 7)])
     assert await store.sweep(10, 10) == 1
+
+
+async def test_a_sweep_spares_what_it_is_told_to(store):
+    """The engine knows what tasks wait for that they did not begin."""
+    ended = [execution(n, status="SUCCEEDED", stop_at=5) for n in (1, 2)]
+    await store.commit([Insert(row) for row in ended])
+    assert await store.sweep(10, 10, [2]) == 1
+    assert await store.execution_by_id(2) is not None

@@ -52,7 +52,7 @@ CASES = {
     "executions that wait for their redrive": lambda c: listing.executions(
         c, ExecutionFilter("m/items", "PENDING_REDRIVE", map_run=(1, 1)), Page(1)
     ),
-    "sweep": lambda c: c.execute(upkeep._ENDED, (1, 1)),
+    "sweep": lambda c: c.execute(upkeep._ENDED, (1, "[]", 1)),
     **{
         f"executions {number} {after}": lambda c, w=which, a=after: listing.executions(
             c, w, Page(1, a)

@@ -7,6 +7,7 @@ import pytest
 import trio
 
 from gateway.engine.nested import outcome
+from gateway.engine.starts import Call, StartRequest
 from gateway.store.memory import MemoryStore
 from gateway.store.protocol import ExecutionFilter, ExecutionRow, Insert, Page
 from tests.engine.rig import clock, machine, running, wait_status
@@ -222,15 +223,93 @@ async def test_a_name_that_is_taken(autojump_clock, how):
 
 
 async def test_a_child_that_runs_with_the_same_input_is_the_answer_where_none_waits(autojump_clock):
-    """As StartExecution itself has it; but what another task waits for cannot be waited for."""
+    """As StartExecution itself has it."""
     async with running(MemoryStore()) as engine:
         child = await put_machine(engine, machine(W=FOREVER), "child")
         began = (await engine.start_execution(child, "c", "{ }")).row
         arn = await parent(engine, begins(child))
         await wait_status(engine, arn, "SUCCEEDED")
         assert orjson.loads((await engine.execution(arn)).output)["ExecutionArn"] == began.arn
-        waiting = await parent(engine, begins(child, ".sync"), "waiting")
-        await wait_status(engine, waiting, "FAILED")
+
+
+async def begun_and_awaited(engine, child) -> tuple[str, list[str]]:
+    """An execution that nobody waited for when it began; then two that wait for it."""
+    running_ = (await engine.start_execution(child, "c", "{ }")).row.arn
+    waiting = [
+        await parent(engine, begins(child, how), label)
+        for how, label in ((".sync", "one"), (".sync:2", "two"))
+    ]
+    await trio.testing.wait_all_tasks_blocked()
+    return running_, waiting
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_a_child_that_runs_with_the_same_input_is_waited_for(autojump_clock, restarts):
+    """By as many as like, also over a restart: its end reaches each of them once."""
+    store = MemoryStore()
+    async with running(store) as engine:
+        child = await put_machine(engine, machine(W={**FOREVER, "Seconds": 60}), "child")
+        ran, waiting = await begun_and_awaited(engine, child)
+        told = ["TaskScheduled", "TaskStarted", "TaskSubmitted"]
+        assert [(await types(engine, arn))[2:] for arn in waiting] == [told, told]
+        if not restarts:
+            await assert_told(engine, ran, waiting)
+    if restarts:
+        async with running(store) as engine:
+            await assert_told(engine, ran, waiting)
+
+
+async def assert_told(engine, ran, waiting) -> None:
+    """Those that wait hear of the end, and then nothing is awaited."""
+    assert list(engine.awaited()) == [(await engine.execution(ran)).id]
+    for arn in waiting:
+        await wait_status(engine, arn, "SUCCEEDED")
+        output = orjson.loads((await engine.execution(arn)).output)
+        assert (output["ExecutionArn"], output["Status"]) == (ran, "SUCCEEDED")
+        assert (await types(engine, arn)).count("TaskSucceeded") == 1
+    assert list(engine.awaited()) == []
+
+
+async def test_a_child_that_others_wait_for_is_stopped_only_by_what_began_it(autojump_clock):
+    """A task that found it running is given up by itself; where the one that began it is, the child
+    ends, and the others fail with it."""
+    async with running(MemoryStore()) as engine:
+        child = await put_machine(engine, machine(W=FOREVER), "child")
+        first = await parent(engine, begins(child, ".sync"), "first")
+        await trio.testing.wait_all_tasks_blocked()
+        _, (one, two) = await begun_and_awaited(engine, child)
+        await engine.stop_execution(one, None, None)
+        assert await given_up(engine, one, child) == ["RUNNING"]
+        await engine.stop_execution(first, None, None)
+        assert await given_up(engine, two, child) == ["ABORTED"]
+        row = await engine.execution(two)
+        assert row.error == "States.TaskFailed"
+        assert orjson.loads(row.cause)["Status"] == "ABORTED"
+        assert list(engine.awaited()) == []
+
+
+async def test_a_child_with_another_input_is_not_waited_for(autojump_clock):
+    """The name is taken, as for StartExecution itself."""
+    async with running(MemoryStore()) as engine:
+        child = await put_machine(engine, machine(W=FOREVER), "child")
+        await engine.start_execution(child, "c", "[1]")
+        arn = await parent(engine, begins(child, ".sync"))
+        await wait_status(engine, arn, "FAILED")
+        error = (await engine.execution(arn)).error
+        assert error == "StepFunctions.ExecutionAlreadyExistsException"
+        assert list(engine.awaited()) == []
+
+
+def test_a_call_that_is_made_again_finds_what_ran_at_the_first():
+    """Though it has ended since; not one that had ended before."""
+    ended = execution(2, status="SUCCEEDED", stop_at=9, input="{}")
+    wants = StartRequest("m", "n", "{ }", call=Call("k", (1, 1), 8))
+    assert wants.means(ended)
+    assert not wants.means(ended._replace(stop_at=8))
+    assert not wants.means(ended._replace(input="[]"))
+    assert not wants._replace(call=Call("k", (1, 1), None)).means(ended)
+    assert not wants._replace(call=None).means(ended)
+    assert wants.means(ended._replace(begun_by="k", stop_at=8))
 
 
 @pytest.mark.parametrize(

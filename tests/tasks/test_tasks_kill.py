@@ -32,7 +32,7 @@ PARENT = """
                  "Input.$": "$"}, "End": true}}}
 """
 CHILD = """
-{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 2, "End": true}}}
+{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3, "End": true}}}
 """
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:"
 KEYS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "thing"}
@@ -80,6 +80,35 @@ def test_sigkill_while_a_child_is_waited_for(tmp_path):
         daemon.until(lambda: types(daemon, arn)[-1] == "ExecutionSucceeded")
         described = daemon.aws("DescribeExecution", executionArn=arn)
         assert json.loads(described["output"])["Output"] == [1]
+        children = daemon.aws("ListExecutions", stateMachineArn=MACHINE + "child")["executions"]
+        assert [child["status"] for child in children] == ["SUCCEEDED"]
+        assert daemon.stop() == 0
+
+
+def test_sigkill_while_two_wait_for_a_child_that_neither_began(tmp_path):
+    """Its end reaches both in the next life, also where it came while nobody was told."""
+    machines = "child: { definition: child.asl.json }, parent: { definition: p.asl.json }"
+    config = write_config(tmp_path, f"machines: {{ {machines} }}\n")
+    (tmp_path / "child.asl.json").write_text(CHILD)
+    named = json.loads(PARENT)
+    named["States"]["A"]["Parameters"]["Name"] = "one"
+    (tmp_path / "p.asl.json").write_text(json.dumps(named))
+    with running(config, KEYS) as daemon:
+        daemon.ready()
+        daemon.aws("StartExecution", stateMachineArn=MACHINE + "child", name="one", input="[1]")
+        begun = {"stateMachineArn": MACHINE + "parent", "input": "[1]"}
+        parents = [daemon.aws("StartExecution", **begun)["executionArn"] for _ in range(2)]
+        for arn in parents:
+            daemon.until(lambda arn=arn: types(daemon, arn)[-1] == "TaskSubmitted")
+        daemon.process.kill()
+        daemon.end()
+    with running(config, KEYS) as daemon:
+        daemon.ready()
+        for arn in parents:
+            daemon.until(lambda arn=arn: types(daemon, arn)[-1] == "ExecutionSucceeded")
+            described = daemon.aws("DescribeExecution", executionArn=arn)
+            assert json.loads(described["output"])["Name"] == "one"
+            assert types(daemon, arn).count("TaskSucceeded") == 1
         children = daemon.aws("ListExecutions", stateMachineArn=MACHINE + "child")["executions"]
         assert [child["status"] for child in children] == ["SUCCEEDED"]
         assert daemon.stop() == 0

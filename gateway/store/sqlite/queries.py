@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from gateway.asl.resources import SYNC
 from gateway.store.paging import letter_key, make_key
 from gateway.store.protocol import (
     ActivityRow,
@@ -135,6 +136,12 @@ _UNSETTLED = f"""
         WHERE {_NESTED} AND status = 'RUNNING' AND redrives = 0 AND NOT EXISTS (
             SELECT * FROM tasks WHERE execution = parent AND number = parent_number)"""
 # A person who redrove one wants it to run.
+_ATTACHED = (
+    _select(TaskRow)
+    + f"""WHERE submitted_at IS NOT NULL AND resource GLOB '*:states:startExecution{SYNC}*'
+    AND NOT EXISTS (SELECT 1 FROM executions
+        WHERE parent = execution AND parent_number = number AND {_NESTED})"""
+)
 
 
 def nested(connection: sqlite3.Connection, parent: int, number: int) -> ExecutionRow | None:
@@ -147,6 +154,11 @@ def nested(connection: sqlite3.Connection, parent: int, number: int) -> Executio
 def unsettled(connection: sqlite3.Connection) -> list[tuple[int, int]]:
     """Tasks of which, and of whose executions, only one has ended."""
     return connection.execute(_UNSETTLED).fetchall()
+
+
+def attached(connection: sqlite3.Connection) -> list[TaskRow]:
+    """Tasks that wait for what they did not begin."""
+    return list(map(TaskRow._make, connection.execute(_ATTACHED)))
 
 
 # --------------------------------------------------------------- outbox and letters

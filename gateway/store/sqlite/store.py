@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from time import perf_counter
 
@@ -122,6 +122,10 @@ class SqliteStore:
         """Tasks of which, and of whose executions, only one has ended."""
         return await self._read(queries.unsettled)
 
+    async def attached(self) -> list[TaskRow]:
+        """Open tasks that wait for an execution which they did not begin."""
+        return await self._read(queries.attached)
+
     # ----------------------------------------------------------- outbox and letters
 
     async def notifications(self, sink: str, until: int, limit: int) -> list[NotificationRow]:
@@ -222,13 +226,13 @@ class SqliteStore:
         """Counts and ages of what is held now."""
         return await self._read(queries.stats)
 
-    async def sweep(self, before: int, limit: int) -> int:
+    async def sweep(self, before: int, limit: int, spared: Collection[int] = ()) -> int:
         """Delete executions that ended before ``before``, in batches; others commit in between."""
         swept = 0
         while swept < limit:
             batch = min(upkeep.SWEEP_EXECUTIONS, limit - swept)
             gone: int = await self._writer.do(
-                partial(upkeep.sweep_executions, before=before, limit=batch)
+                partial(upkeep.sweep_executions, before=before, limit=batch, spared=spared)
             )
             swept += gone
             if gone < batch:

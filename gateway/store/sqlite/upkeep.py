@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+
+import orjson
 
 from gateway.errors import Rejected
 
@@ -25,6 +27,7 @@ _ENDED = """SELECT id FROM executions WHERE stop_at < ?
         (SELECT 1 FROM executions AS parents WHERE id = executions.parent))
     AND NOT (parent IS NOT NULL AND EXISTS
         (SELECT 1 FROM tasks WHERE execution = parent AND number = parent_number))
+    AND id NOT IN (SELECT value FROM json_each(?))
     ORDER BY stop_at, id LIMIT ?"""
 _MARK = """INSERT INTO marks SELECT '{table}', id FROM {table} WHERE TRUE ORDER BY id DESC LIMIT 1
     ON CONFLICT DO UPDATE SET value = max(value, excluded.value)"""
@@ -43,10 +46,13 @@ def renew_intervals(connection: sqlite3.Connection, now: int) -> None:
         connection.execute(_RENEW, (now, now))
 
 
-def sweep_executions(connection: sqlite3.Connection, before: int, limit: int) -> int:
+def sweep_executions(
+    connection: sqlite3.Connection, before: int, limit: int, spared: Collection[int]
+) -> int:
     """Delete so many executions that ended before; how many there were."""
+    kept = orjson.dumps(list(spared)).decode()
     with _transaction(connection):
-        ended = connection.execute(_ENDED, (before, limit)).fetchall()
+        ended = connection.execute(_ENDED, (before, kept, limit)).fetchall()
         if ended:
             connection.execute(_MARK.format(table="executions"))
         for table, key in (
