@@ -124,9 +124,9 @@ def not_a_timestamp(value: Json) -> StateError:
     return StateError("States.Runtime", cause, located=True)
 
 
-def not_a_list(value: Json) -> StateError:
+def not_a_list(value: Json, path: str) -> StateError:
     """ItemsPath finds something else."""
-    cause = f'Reference path "$" must point to array. Actual value: {shown(value)}'
+    cause = f'Reference path "{path}" must point to array. Actual value: {shown(value)}'
     return StateError("States.Runtime", cause, located=True)
 
 
