@@ -64,7 +64,7 @@ def read_definition(text: str) -> dict[str, Json]:
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise refusal(no_json(text, error), "INVALID_JSON_DESCRIPTION") from None
+        raise refusal(no_json(error), "INVALID_JSON_DESCRIPTION") from None
     if not isinstance(document, dict):
         raise refusal("Expected value of type Object")
     size = len(text.encode())

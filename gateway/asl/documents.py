@@ -17,7 +17,10 @@ def read_document(text: str | bytes) -> Json:
 
     Numbers beyond 64 bits become floats, NaN and lone surrogates are no JSON.
     """
-    value = orjson.loads(text)
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(no_json(error)) from None
     try:
         orjson.dumps(value)
     except TypeError:
@@ -25,10 +28,10 @@ def read_document(text: str | bytes) -> Json:
     return value
 
 
-def no_json(text: str, error: orjson.JSONDecodeError) -> str:
+def no_json(error: orjson.JSONDecodeError) -> str:
     """What is wrong with the text. The parser of AWS has words of its own for the two mistakes that
     are made most."""
-    rest = text[error.pos :]
+    rest = error.doc[error.pos :]
     token = _TOKEN.match(rest)
     if "expected a string key" in error.msg and rest:
         found = f"Unexpected character ('{rest[0]}' (code {ord(rest[0])}))"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-import orjson
-
-from gateway.asl.documents import no_json, read_document
+from gateway.asl.documents import read_document
 from gateway.errors import ApiError
 
 DOCUMENT_BYTES_MAX: Final = 262_144
@@ -28,8 +26,6 @@ def _problem(text: str) -> str | None:
         return f"The input has {size} bytes of UTF-8; at most {DOCUMENT_BYTES_MAX} are allowed."
     try:
         read_document(text)
-    except orjson.JSONDecodeError as error:
-        return no_json(text, error)
     except ValueError as error:
         return str(error)
     return None
