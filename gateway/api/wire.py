@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -17,10 +18,21 @@ _MEDIA_TYPE: Final = "application/x-amz-json-1.0"
 def read_body(body: bytes) -> Json:
     """The request's members; no body is an empty one. Raises ApiError SerializationException."""
     try:
-        return orjson.loads(body) if body else {}
-    except orjson.JSONDecodeError as error:
+        return _read(body) if body else {}
+    except (ValueError, RecursionError) as error:
         message = f"The request's body is not JSON: {error}"
         raise ApiError("SerializationException", message) from error
+
+
+def _read(body: bytes) -> Json:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if "surrogate" not in error.msg:
+            raise
+    # Java has such texts, and writes a question mark for the half of a character.
+    text = json.dumps(json.loads(body), ensure_ascii=False)
+    return orjson.loads(text.encode(errors="replace"))
 
 
 def answer(members: Json, request_id: str, status: int = 200) -> HttpResponse:

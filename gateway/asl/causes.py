@@ -16,6 +16,11 @@ def shown(document: Json) -> str:
         return "(a document that is nested too deeply to be shown)"
 
 
+def _printed(value: Json) -> str:
+    """A value inside a cause: a text without its quotes."""
+    return value if isinstance(value, str) else shown(value)
+
+
 def invalid_path(text: str, missing: object) -> StateError:
     """The path of a field such as InputPath leads nowhere."""
     return StateError("States.Runtime", f"Invalid path '{text}' : {missing}", located=True)
@@ -78,7 +83,9 @@ def not_a_string(field: str) -> StateError:
 
 def not_an_integer(field: str, value: Json) -> StateError:
     """TimeoutSecondsPath or HeartbeatSecondsPath finds no number of seconds."""
-    cause = f"The {field} parameter does not reference a valid integer: {field} == {value}"
+    cause = (
+        f"The {field} parameter does not reference a valid integer: {field} == {_printed(value)}"
+    )
     return StateError("States.Runtime", cause, located=True)
 
 
@@ -89,9 +96,10 @@ def not_a_count(field: str, value: Json, path: str) -> StateError:
 
 def not_a_number(field: str, value: Json, path: str, kind: type[int] | type[float]) -> StateError:
     """The path of a field that wants a number of the kind finds none."""
-    text = value if isinstance(value, str) else shown(value)
     what = "integer" if kind is int else "float"
-    cause = f'The {field} field refers to value "{text}" which is not a valid {what}: {path}'
+    cause = (
+        f'The {field} field refers to value "{_printed(value)}" which is not a valid {what}: {path}'
+    )
     return StateError("States.Runtime", cause, located=True)
 
 
@@ -103,7 +111,7 @@ def beyond_tolerance(name: str, kind: type[int] | type[float]) -> StateError:
 
 def not_seconds(value: Json) -> StateError:
     """SecondsPath finds no number of seconds."""
-    cause = f"The SecondsPath parameter references an invalid number of seconds: {value}"
+    cause = f"The SecondsPath parameter references an invalid number of seconds: {_printed(value)}"
     return StateError("States.Runtime", cause, located=True)
 
 
@@ -111,14 +119,14 @@ def not_a_timestamp(value: Json) -> StateError:
     """TimestampPath finds no timestamp."""
     cause = (
         "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time "
-        f"format string: TimestampPath == {value}"
+        f"format string: TimestampPath == {_printed(value)}"
     )
     return StateError("States.Runtime", cause, located=True)
 
 
-def not_a_list(value: Json) -> StateError:
+def not_a_list(value: Json, path: str) -> StateError:
     """ItemsPath finds something else."""
-    cause = f'Reference path "$" must point to array. Actual value: {shown(value)}'
+    cause = f'Reference path "{path}" must point to array. Actual value: {shown(value)}'
     return StateError("States.Runtime", cause, located=True)
 
 

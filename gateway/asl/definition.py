@@ -16,6 +16,7 @@ from gateway.asl.distributed_fields import (
     machines_of_maps,
     only_inline,
 )
+from gateway.asl.documents import no_json
 from gateway.asl.errors import DefinitionError, Diagnostic
 from gateway.asl.fields import SCHEMA, Fields
 from gateway.asl.languages.jsonata import JSONATA
@@ -63,7 +64,7 @@ def read_definition(text: str) -> dict[str, Json]:
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise refusal(str(error), "INVALID_JSON_DESCRIPTION") from None
+        raise refusal(no_json(error), "INVALID_JSON_DESCRIPTION") from None
     if not isinstance(document, dict):
         raise refusal("Expected value of type Object")
     size = len(text.encode())

@@ -6,6 +6,9 @@ import re
 from datetime import UTC, datetime
 
 _FORM = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_OFFSET_DATE_TIME = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)", re.ASCII
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -26,10 +29,9 @@ def timestamp_nanoseconds(text: object) -> int | None:
 def timestamp_milliseconds(text: object) -> int | None:
     """Milliseconds since the epoch, as a Wait reads them: its timestamps may leave out the seconds.
     None where ``text`` is no timestamp."""
-    if not isinstance(text, str) or "T" not in text or len(text) < len("2016-03-14T01:59Z"):
+    if not isinstance(text, str) or not _OFFSET_DATE_TIME.fullmatch(text):
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        return round(datetime.fromisoformat(text).timestamp() * 1000)
     except ValueError:
         return None
-    return None if moment.tzinfo is None else round(moment.timestamp() * 1000)

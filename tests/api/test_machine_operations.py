@@ -65,7 +65,9 @@ async def test_lists_page(api):
         ),
         ({"versionDescription": "x"}, "ValidationException.*only be set when publish is true"),
         ({"definition": "{"}, "InvalidDefinition"),
+        ({"definition": "no JSON"}, "INVALID_JSON_DESCRIPTION: Unrecognized token 'no'"),
         ({"name": "a b"}, "InvalidName"),
+        ({"name": "a\ud800b"}, r"InvalidName.*'a\?b'"),
         ({"loggingConfiguration": {"level": "ALL"}}, "InvalidLoggingConfiguration"),
     ],
 )

@@ -311,6 +311,30 @@ def test_a_wait_on_what_is_not_there(field):
     assert execution.cause.endswith(said)
 
 
+@pytest.mark.parametrize(
+    ("value", "printed"), [(None, "null"), ("x", "x"), ([True], "[true]"), ({"a": 1}, '{"a":1}')]
+)
+@pytest.mark.parametrize("field", ["SecondsPath", "TimestampPath", "TimeoutSecondsPath"])
+def test_a_path_to_a_value_of_another_type_shows_it(field, value, printed):
+    """As JSON, as everything is shown in a cause; a text stands without its quotes."""
+    state = TASK if "Timeout" in field else {"Type": "Wait", "End": True}
+    execution = Driver(machine(S={**state, field: "$.v"}), {"v": value}).run()
+    assert execution.error == "States.Runtime"
+    assert execution.cause.endswith(f" {printed}")
+
+
+@pytest.mark.parametrize(
+    ("path", "shown", "value"), [({"ItemsPath": "$.v"}, "$.v", "1"), ({}, "$", '{"v":1}')]
+)
+def test_what_a_map_goes_through_has_to_be_a_list(path, shown, value):
+    """The cause shows the path as it is written, and what it finds."""
+    state = {"Type": "Map", **path, "ItemProcessor": machine(P=END), "End": True}
+    execution = Driver(machine(M=state), {"v": 1}).run()
+    assert execution.error == "States.Runtime"
+    said = f'Reference path "{shown}" must point to array. Actual value: {value}'
+    assert execution.cause.endswith(said)
+
+
 def test_an_item_selector_sees_item_and_input():
     """$$.Map.Item and $ are both at hand; Parameters is its old name."""
     for name in ("ItemSelector", "Parameters"):

@@ -132,6 +132,7 @@ def test_a_function_does_what_jsonata_or_aws_says(name):
         ("$states.input.nothing", None),
         ("$states.input.items[p = 1].q[]", ["y"]),
         ("[1, [2, 3], [4]]", [1, [2, 3], [4]]),
+        ("[100000000000000000000, 9007199254740993]", [1e20, 2**53]),
         ("{'a': 1} ~> |$|{'b': 2}, 'a'|", {"b": 2}),
         ("4 / 2", 2),
         ("7.5 % 2", 1.5),

@@ -24,7 +24,7 @@ from gateway.asl.jsonata.paths import (
 from gateway.asl.jsonata.run import Frame
 from gateway.asl.jsonata.signature import Signature
 from gateway.asl.jsonata.table import FUNCTIONS
-from gateway.asl.jsonata.values import UNDEFINED, Constructed, Sequence, Value, is_true
+from gateway.asl.jsonata.values import UNDEFINED, Constructed, Sequence, Value, as_number, is_true
 from gateway.asl.jsonata.wildcards import Transform, descendants, wildcard
 
 STATES: Final = "states"
@@ -55,7 +55,7 @@ class Compiler:
             "path": self._path,
             "name": self._name,
             "string": self._literal,
-            "number": self._literal,
+            "number": self._number,
             "value": self._literal,
             "regex": self._literal,
             "variable": self._variable,
@@ -174,6 +174,11 @@ class Compiler:
     def _literal(self, tree: Tree) -> Node:
         value = tree.value
         return lambda _value, _frame: value
+
+    def _number(self, tree: Tree) -> Node:
+        """A double, as all numbers are: so are the digits of one that is too large to be exact."""
+        number = as_number(tree.value)
+        return lambda _value, _frame: number
 
     def _variable(self, tree: Tree) -> Node:
         name = tree.value

@@ -92,6 +92,9 @@ class JaywayLexer(JsonPathLexer):
             yield Token("DOUBLEDOT", "..", at)
             at += 2
             return at if self._text.startswith("[", at) else (yield from self._name(at))
+        if self._text.startswith(".[", at):
+            # Jayway passes over the dot.
+            return at + 1
         if self._text[at] == ".":
             yield Token(".", ".", at)
             return (yield from self._name(at + 1))

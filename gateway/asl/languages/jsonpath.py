@@ -181,7 +181,8 @@ class JsonPath:
 
     def items(self, fields: Fields) -> Expression:
         """What ItemsPath finds in the effective input, or all of it."""
-        return _valued(_value_path(fields, "ItemsPath") or _whole, _list)
+        read = partial(_list, path=fields.members.get("ItemsPath", "$"))
+        return _valued(_value_path(fields, "ItemsPath"), read)
 
     def item_selector(self, fields: Fields) -> Expression | None:
         """ItemSelector, or Parameters as it was called before."""
@@ -246,8 +247,7 @@ def _whole(scope: Scope) -> Json:
 
 
 def _valued(path: Expression | None, read: Callable[[Json], Json]) -> Expression:
-    """What ``read`` makes of what the path finds; the path is None only in a definition that is
-    refused."""
+    """What ``read`` makes of what the path finds, or of the whole document without a path."""
     found = path or _whole
     return lambda scope: read(found(scope))
 
@@ -303,7 +303,7 @@ def _wait_moment(value: Json) -> int:
     return moment
 
 
-def _list(value: Json) -> list[Json]:
+def _list(value: Json, path: str) -> list[Json]:
     if isinstance(value, list):
         return value
-    raise causes.not_a_list(value)
+    raise causes.not_a_list(value, path)
