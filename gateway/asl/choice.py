@@ -103,7 +103,7 @@ class _Compiler:
             return None
         conditions: list[Condition] = []
         for number, rule in enumerate(rules):
-            condition = self.condition(rule, f"{location}/{number}", depth + 1)
+            condition = self.condition(rule, f"{location}[{number}]", depth + 1)
             if condition is not None:
                 conditions.append(condition)
         decide = all if name == "And" else any

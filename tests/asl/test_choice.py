@@ -163,8 +163,10 @@ def test_all_that_is_wrong_is_reported_together() -> None:
     with pytest.raises(DefinitionError) as refused:
         compile_rule(rule, "/R")
     found = [(each.location, each.message) for each in refused.value.diagnostics]
-    places = ["0", "1", "2", "3/Not", "3/Not", "4", "5", "6", "7/Or", "8", "9", "10", "11", "12"]
-    assert [location for location, _ in found] == [*(f"/R/And/{place}" for place in places), "/R"]
+    numbers = [0, 1, 2, 3, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
+    inside = {3: "/Not", 7: "/Or"}
+    places = [f"/R/And[{number}]{inside.get(number, '')}" for number in numbers]
+    assert [location for location, _ in found] == [*places, "/R"]
     assert all(message for _, message in found)
 
 
