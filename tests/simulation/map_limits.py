@@ -6,15 +6,22 @@ any that was in force within the last seconds counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import trio
 
 from gateway.api.operations.map_runs import MapRunOperations
-from gateway.asl.map_items import EXCEEDED, too_many_failed
+from gateway.asl.map_items import EXCEEDED, Child, too_many_failed
+from gateway.asl.map_run_records import MapRunFailed
+from gateway.asl.records import CODES
+from gateway.engine.express import Express
+from gateway.engine.express_children import ExpressChildren, Told
 from gateway.engine.map_run_pump import PENDING_REDRIVE
 from gateway.errors import ApiError
 from gateway.store.map_runs import (
@@ -27,14 +34,14 @@ from gateway.store.map_runs import (
     RedriveMapItems,
     RedriveMapRun,
 )
-from gateway.store.protocol import HistoryRow, Insert, StoreFull, Unit, Upsert
+from gateway.store.protocol import HistoryRow, Insert, Store, StoreFull, Unit, Upsert
 from tests.simulation.people import Down
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 FAILURES = {"FAILED", "TIMED_OUT", "ABORTED"}
-_GRACE_SECONDS = 20.0
+_GRACE_SECONDS = 2.0
 _LIMITS = ("max_concurrency", "tolerated_failure_count", "tolerated_failure_percentage")
 _Limits = tuple[int, int, float]
 
@@ -63,9 +70,12 @@ class _Run:
         failed = self.failed()
         return {too_many_failed(failed, self.total, n, part) for _, n, part in self.in_force()}
 
-    def crowded(self) -> bool:
+    def running(self) -> int:
+        """Children that run, of those that have rows while they do."""
+        return [status for _, status in self.children.values()].count("RUNNING")
+
+    def crowded(self, running: int) -> bool:
         """Whether more run at a time than any of the limits lets."""
-        running = [status for _, status in self.children.values()].count("RUNNING")
         return all(most and running > most for most, *_ in self.in_force())
 
 
@@ -99,8 +109,18 @@ class MapLimits:
                 case _:
                     begun |= self._child(change)
         for key in begun:
-            if self._runs[key].crowded():
-                self.wrong.append(f"too many children run at a time of {key}: {self._runs[key]}")
+            self._begun(key, self._runs[key].running())
+
+    def express_children(
+        self, express: Express, store: Store, run: MapRunRow, nursery: trio.Nursery
+    ) -> ExpressChildren:
+        """Those of a run, whose number is judged: they have no rows while they run."""
+        return _Counted(partial(self._begun, run[:2]), express, store, run, nursery)
+
+    def _begun(self, key: tuple[int, int], running: int) -> None:
+        run = self._runs[key]
+        if run.crowded(running):
+            self.wrong.append(f"{running} children run at a time of {key}: {run}")
 
     def _child(self, change: Any) -> set[tuple[int, int]]:
         """Take note of children; of which run some may have begun."""
@@ -132,6 +152,22 @@ class MapLimits:
             self.wrong.append(f"{end} although no more have failed than may: {run}")
 
 
+class _Counted(ExpressChildren):
+    """Express children that say how many run whenever some have begun."""
+
+    def __init__(self, begun: Callable[[int], None], *means: Any) -> None:
+        super().__init__(*means)
+        self._begun = begun
+
+    async def start(
+        self, children: Sequence[Child], name: Callable[[Child], str], told: Told
+    ) -> None:
+        """Let them run."""
+        await super().start(children, name, told)
+        # Those that are being ended make room at once.
+        self._begun(sum(not scope.cancel_called for scope in self._scopes))
+
+
 def _limits(row: MapRunRow | LimitMapRun) -> _Limits:
     return row.max_concurrency, row.tolerated_failure_count, row.tolerated_failure_percentage
 
@@ -142,8 +178,9 @@ def _is_exceeded(end: EndMapRun, unit: Unit) -> bool:
     failed = [each for each in ends if each.status == "FAILED"]
     rows = [each.row for each in unit if isinstance(each, Insert)]
     histories = [row for row in rows if isinstance(row, HistoryRow)]
-    records = [row.records for row in histories if row.execution == end.execution]
-    return failed == [end] and any(EXCEEDED[0].encode() in each for each in records)
+    own = (orjson.loads(row.records) for row in histories if row.execution == end.execution)
+    errors = {record[3] for record in chain(*own) if record[0] == CODES[MapRunFailed]}
+    return failed == [end] and errors == {EXCEEDED[0]}
 
 
 class Limiter:

@@ -84,6 +84,7 @@ def _only_these_dice(world: World) -> Iterator[None]:
         "gateway.daemon.disk._LOOK_SECONDS": 20.0,
         "gateway.daemon.retention.EVERY_SECONDS": dice.choice((5.0, 60.0)),
         "gateway.engine.timers.WINDOW_ROWS": dice.choice((4, 10_000)),
+        "gateway.engine.map_runs.ExpressChildren": world.limits.express_children,
         "gateway.sources.kafka_group.KafkaLoop": island.IslandLoop,
         "gateway.sources.kafka_loop.AIOKafkaConsumer": world.cluster.consumer,
         "gateway.sources.kafka_loop.asyncio": island.asyncio_over_trio(dice),
