@@ -181,10 +181,15 @@ _CONTEXT_NAMES: Final = ", ".join(_CONTEXT_MEMBERS)
 
 
 def _absent(absence: Absence) -> Advice:
-    """A path into the state's data that leads nowhere on any way to the state."""
+    """A path into the state's data or a variable that leads nowhere on any way to the state."""
     makers = " and ".join(map(repr, sorted(absence.where.makers)))
     there = sorted(absence.where.members)
     near = get_close_matches(absence.name, there, n=1)
+    if absence.unassigned:
+        found = f"those assigned are {', '.join(map(repr, there))}" if there else "none is assigned"
+        remedy = f"did you mean {near[0]!r}?" if near else found
+        fault = f"no state on any way here assigns the variable {absence.name!r}"
+        return Advice(absence.location, f"{absence.path!r} leads nowhere: {fault}; {remedy}")
     found = f"there are {', '.join(map(repr, there))}" if there else "it has no members"
     remedy = f"did you mean {near[0]!r}?" if near else found
     fault = f"what {makers} made has no {absence.name!r}"

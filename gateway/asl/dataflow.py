@@ -1,28 +1,27 @@
-"""Which paths of a definition lead nowhere, whatever it is given: its data is followed along every
-way from state to state, as far as it is known.
+"""Which paths and variables of a definition lead nowhere, whatever it is given: its data and what
+is assigned are followed along every way from state to state, as far as they are known.
 
 What is not understood is unknown, and everything may be found there.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from gateway.asl import members as known
+from gateway.asl.distributed_fields import DISTRIBUTED
 from gateway.asl.errors import ExpressionError
-from gateway.asl.jsonpath import Path
-from gateway.asl.outline import placed_strings, programs, transitions
+from gateway.asl.lookups import in_jsonata, in_jsonpath, meant
+from gateway.asl.outline import programs, transitions
 from gateway.asl.reference import compile_reference
 from gateway.asl.references import expression_paths
 from gateway.asl.scope import Json
-from gateway.asl.shapes import UNKNOWN, Shape, shape_of
-from gateway.asl.template import SUFFIX
+from gateway.asl.shapes import NONE, UNKNOWN, Shape, shape_of
 
 
 class Absence(NamedTuple):
-    """A path that leads nowhere."""
+    """A path or a variable that leads nowhere."""
 
     location: str
     path: str
@@ -30,6 +29,8 @@ class Absence(NamedTuple):
     """The first name on it that is never there."""
     where: Shape
     """What does not have it."""
+    unassigned: bool = False
+    """That is the variables: it names one that no state on any way assigns."""
 
 
 class Stages(NamedTuple):
@@ -46,118 +47,147 @@ class Stages(NamedTuple):
     """After ResultSelector and ResultPath."""
     output: Shape = UNKNOWN
     """After OutputPath."""
+    error: Shape = UNKNOWN
+    """The error output that a catcher is given."""
+    variables: Shape = UNKNOWN
+    """As they were when the state began."""
+
+
+class Known(NamedTuple):
+    """What is known where a state begins."""
+
+    given: Shape
+    variables: Shape
+
+    def __or__(self, other: Known) -> Known:
+        return Known(self.given | other.given, self.variables | other.variables)
 
 
 MOST_VISITS: Final = 4
 """How often new data may come to a state before it is no longer followed: in a large knot of loops
 that would take long."""
-_READ: Final = {
-    "InputPath": "given",
-    "TimeoutSecondsPath": "given",
-    "HeartbeatSecondsPath": "given",
-    "Credentials": "given",
-    "Parameters": "chosen",
-    "ItemSelector": "chosen",
-    "ItemsPath": "chosen",
-    "MaxConcurrencyPath": "chosen",
-    "ToleratedFailureCountPath": "chosen",
-    "ToleratedFailurePercentagePath": "chosen",
-    "SecondsPath": "chosen",
-    "TimestampPath": "chosen",
-    "ErrorPath": "chosen",
-    "CausePath": "chosen",
-    "Choices": "chosen",
-    "ResultSelector": "result",
-    "Assign": "result",
-    "OutputPath": "placed",
-}
-"""At which stage a member's paths are looked up."""
-_UNREAD: Final = {"ItemsPath": "ItemReader"}
-"""A member that is passed over beside another."""
 
 
 def absences(
-    program: Json, place: str = "", given: Shape = UNKNOWN, language: Json = None
+    program: Json,
+    place: str = "",
+    given: Shape = UNKNOWN,
+    language: Json = None,
+    variables: Shape = NONE,
 ) -> Iterator[Absence]:
     """Every path of a machine, branch or iteration that leads nowhere, as it is written."""
     states = program.get("States") if isinstance(program, dict) else None
     if not isinstance(states, dict):
         return
     language = language or program.get("QueryLanguage") or "JSONPath"
-    found = _followed(states, program.get("StartAt"), given, language)
+    found = _followed(states, program.get("StartAt"), Known(given, variables), language)
     for name in states:
         if name in found:
             members, location = states[name], f"{place}/States/{name}"
-            if _in_jsonpath(members, language):
-                yield from _in_state(members, location, found[name])
+            yield from _in_state(members, location, found[name], language)
             for inner, below in programs(members, location):
-                yield from absences(inner, below, found[name].inside, language)
+                around = NONE if _distributed(inner) else found[name].variables
+                yield from absences(inner, below, found[name].inside, language, around)
+
+
+def _in_state(
+    members: dict[str, Json], location: str, stages: Stages, language: Json
+) -> Iterator[Absence]:
+    lookups = in_jsonpath if _in_jsonpath(members, language) else in_jsonata
+    for each in lookups(members, location):
+        if each.variable is None:
+            where, lacking = getattr(stages, each.stage).walk(each.keys)
+        else:
+            where, lacking = stages.variables.walk((each.variable, *each.keys))
+        if lacking is not None:
+            yield Absence(each.location, each.text, lacking, where, where is stages.variables)
 
 
 def _in_jsonpath(members: dict[str, Json], language: Json) -> bool:
     return members.get("QueryLanguage", language) == "JSONPath"
 
 
+def _distributed(program: Json) -> bool:
+    """Whether each iteration is an execution of its own, which sees no variables from outside."""
+    config = program.get("ProcessorConfig") if isinstance(program, dict) else None
+    return isinstance(config, dict) and config.get("Mode") == DISTRIBUTED
+
+
 # -------------------------------------------------------------------------- the flow of data
 
 
 def _followed(
-    states: dict[str, Json], start: Json, given: Shape, language: Json
+    states: dict[str, Json], start: Json, given: Known, language: Json
 ) -> dict[str, Stages]:
     """The stages of each state that is reached, over all ways to it."""
     found: dict[str, Stages] = {}
     visits: Counter[str] = Counter()
-    coming = deque([(start, given)])
+    coming = {start: given} if isinstance(start, str) else {}
     while coming:
-        name, shape = coming.popleft()
-        members = states.get(name) if isinstance(name, str) else None
+        # All that has come to a state by now goes on from it together.
+        name = next(iter(coming))
+        shapes = coming.pop(name)
+        members = states.get(name)
         if not isinstance(members, dict):
             continue
-        joined = found[name].given | shape if name in found else shape
-        if name not in found or joined != found[name].given:
+        before = Known(found[name].given, found[name].variables) if name in found else shapes
+        joined = shapes | before
+        if name not in found or joined != before:
             visits[name] += 1
-            if visits[name] > MOST_VISITS or not _in_jsonpath(members, language):
+            if visits[name] > MOST_VISITS:
                 found[name] = Stages()
-            else:
+            elif _in_jsonpath(members, language):
                 found[name] = _stages(members, name, joined)
-            coming += _handed_on(members, name, found[name])
+            else:
+                found[name] = Stages(variables=joined.variables)
+            for target, handed in _handed_on(members, name, found[name], language):
+                coming[target] = handed | coming.get(target, handed)
     return found
 
 
-def _handed_on(members: dict[str, Json], name: str, stages: Stages) -> Iterator[tuple[str, Shape]]:
+def _handed_on(
+    members: dict[str, Json], name: str, stages: Stages, language: Json
+) -> Iterator[tuple[str, Known]]:
     """To which states a state leads, and with what."""
+    in_jsonpath = _in_jsonpath(members, language)
     for target, holder in transitions(members):
+        variables = _assigned(holder.get("Assign"), name, stages.variables, in_jsonpath=in_jsonpath)
         if "ErrorEquals" not in holder:
-            yield target, stages.output
+            yield target, Known(stages.output, variables)
         elif "Output" in holder:
-            yield target, UNKNOWN
+            yield target, Known(UNKNOWN, variables)
         else:
-            error = shape_of({"Error": "", "Cause": ""}, name, template=False)
-            yield target, _placed(holder.get("ResultPath", "$"), name, stages.given, error)
+            data = _placed(holder.get("ResultPath", "$"), name, stages.given, stages.error)
+            yield target, Known(data, variables)
 
 
-def _stages(members: dict[str, Json], name: str, given: Shape) -> Stages:
-    meant = _meant(members)
+def _assigned(assign: Json, name: str, variables: Shape, *, in_jsonpath: bool) -> Shape:
+    """The variables after a state has assigned some."""
+    if not isinstance(assign, dict):
+        return variables
+    made = shape_of(assign, name, template=True)
+    for variable, value in made.members.items():
+        variables = variables.put((variable,), value if in_jsonpath else UNKNOWN, name)
+    return variables
+
+
+def _stages(members: dict[str, Json], name: str, known: Known) -> Stages:
+    members, given = meant(members), known.given
     chosen = _picked(members, "InputPath", given, name)
     asked = chosen
-    if "Parameters" in meant:
-        asked = shape_of(meant["Parameters"], name, template=True)
-    inside = _item(meant, name) if meant.get("Type") == "Map" else asked
-    result = placed = _result(meant, name, asked)
-    if "ResultSelector" in meant:
-        placed = shape_of(meant["ResultSelector"], name, template=True)
-    if "ResultPath" in meant:
+    if "Parameters" in members:
+        asked = shape_of(members["Parameters"], name, template=True)
+    inside = _item(members, name) if members.get("Type") == "Map" else asked
+    result = placed = _result(members, name, asked)
+    if "ResultSelector" in members:
+        placed = shape_of(members["ResultSelector"], name, template=True)
+    if "ResultPath" in members:
         # What is put into itself would grow for ever in a loop.
-        value = UNKNOWN if placed is chosen and meant["ResultPath"] != "$" else placed
-        placed = _placed(meant["ResultPath"], name, given, value)
+        value = UNKNOWN if placed is chosen and members["ResultPath"] != "$" else placed
+        placed = _placed(members["ResultPath"], name, given, value)
     output = _picked(members, "OutputPath", placed, name)
-    return Stages(given, chosen, inside, result, placed, output)
-
-
-def _meant(members: dict[str, Json]) -> dict[str, Json]:
-    """The members that are not passed over."""
-    allowed = known.of_state(members) or frozenset()
-    return {field: value for field, value in members.items() if field in allowed}
+    error = shape_of({"Error": "", "Cause": ""}, name, template=False)
+    return Stages(given, chosen, inside, result, placed, output, error, known.variables)
 
 
 def _result(members: dict[str, Json], name: str, asked: Shape) -> Shape:
@@ -186,10 +216,10 @@ def _picked(members: dict[str, Json], field: str, data: Shape, name: str) -> Sha
     text = members.get(field, "$")
     if text is None:
         return Shape(makers=frozenset({name}))
-    keys = [_keys(path) for path in expression_paths(text)] if isinstance(text, str) else []
-    if len(keys) != 1 or keys[0] is None:
+    paths = list(expression_paths(text)) if isinstance(text, str) else []
+    if len(paths) != 1 or paths[0].of_context or paths[0].variable or paths[0].keys is None:
         return UNKNOWN
-    found, lacking = data.walk(keys[0])
+    found, lacking = data.walk(paths[0].keys)
     return found if lacking is None else UNKNOWN
 
 
@@ -202,55 +232,3 @@ def _placed(path: Json, name: str, given: Shape, value: Shape) -> Shape:
     except ExpressionError:
         reference = None
     return UNKNOWN if reference is None else given.put(reference.keys, value, name)
-
-
-# ----------------------------------------------------------------------------- the paths
-
-
-def _in_state(members: dict[str, Json], location: str, stages: Stages) -> Iterator[Absence]:
-    meant = _meant(members)
-    for field, stage in _READ.items():
-        if field in meant and _UNREAD.get(field) not in meant:
-            for place, text in _texts(field, meant[field], f"{location}/{field}"):
-                for path in expression_paths(text):
-                    where, lacking = getattr(stages, stage).walk(_keys(path) or ())
-                    if lacking is not None:
-                        yield Absence(place, path.text, lacking, where)
-
-
-def _keys(path: Path) -> tuple[str | int, ...] | None:
-    """The names and indices of a path into the state's document; None: it is another path."""
-    return None if path.of_context or path.variable is not None else path.keys
-
-
-def _texts(field: str, value: Json, place: str) -> Iterator[tuple[str, str]]:
-    """The paths and intrinsic calls of a member, each with its place."""
-    if field == "Choices":
-        asked_for = tuple(text for _, text in _compared(value, place, presence=True))
-        for where, text in _compared(value, place, presence=False):
-            if not text.startswith(asked_for):
-                yield where, text
-    elif field.endswith("Path"):
-        yield from placed_strings(value, place)
-    else:
-        for where, text in placed_strings(value, place):
-            if where.endswith(SUFFIX):
-                yield where, text
-
-
-def _compared(rules: Json, place: str, *, presence: bool) -> Iterator[tuple[str, str]]:
-    """The operands of a Choice's comparisons: of those that ask whether a path leads anywhere, or
-    of the others, which fail if it does not."""
-    if isinstance(rules, list):
-        for index, rule in enumerate(rules):
-            yield from _compared(rule, f"{place}[{index}]", presence=presence)
-    elif isinstance(rules, dict):
-        for name, below in rules.items():
-            if name in _JUNCTIONS:
-                yield from _compared(below, f"{place}/{name}", presence=presence)
-            elif ("IsPresent" in rules) is presence and name.endswith(_OPERANDS):
-                yield from placed_strings(below, f"{place}/{name}")
-
-
-_JUNCTIONS: Final = frozenset({"And", "Not", "Or"})
-_OPERANDS: Final = ("Variable", "Path")

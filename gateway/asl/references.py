@@ -23,7 +23,7 @@ from gateway.asl.variables import RESERVED
 
 MOST_CACHED: Final = 64
 """Definitions whose references are kept."""
-_PROGRAMS: Final = frozenset({"Branches", "ItemProcessor", "Iterator"})
+PROGRAMS: Final = frozenset({"Branches", "ItemProcessor", "Iterator"})
 """Members whose states speak for themselves."""
 
 
@@ -52,9 +52,15 @@ def _queried(value: Json) -> Iterator[str]:
             yield from _queried(each)
     elif isinstance(value, dict):
         for key, member in value.items():
-            if key not in _PROGRAMS:
+            if key not in PROGRAMS:
                 yield from _queried(member)
-    elif is_query(value):
+    else:
+        yield from query_references(value)
+
+
+def query_references(value: Json) -> Iterator[str]:
+    """The variables that a JSONata query takes from outside; none in what is no query."""
+    if is_query(value):
         # What no field of the state is read from, a Comment, may look like a query and be none.
         with suppress(ExpressionError):
             yield from compile_jsonata(query_text(value)).variables - {RESERVED}
@@ -88,7 +94,7 @@ def _in(value: Json) -> Iterator[str]:
         for key, member in value.items():
             if isinstance(member, str) and (key.endswith((SUFFIX, "Path")) or key == "Variable"):
                 yield from expression_references(member)
-            elif key not in _PROGRAMS:
+            elif key not in PROGRAMS:
                 yield from _in(member)
 
 

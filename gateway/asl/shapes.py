@@ -67,6 +67,7 @@ class Shape:
 
 
 UNKNOWN: Final = Shape(others=True)
+NONE: Final = Shape()
 
 
 def shape_of(value: Json, maker: str, *, template: bool, deep: int = MOST_DEEP) -> Shape:

@@ -1,4 +1,4 @@
-"""Paths that lead nowhere on any way to their state, found before anything runs."""
+"""Paths and variables that lead nowhere on any way to their state, found before anything runs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,23 @@ def choosing(*rules):
     return {"Type": "Choice", "Choices": [{**rule, "Next": "C"} for rule in rules], "Default": "C"}
 
 
+def mapped(state, **more):
+    """A Map of one state."""
+    return {"Type": "Map", "ItemProcessor": {**inner(state), **more}}
+
+
+def query(text):
+    """A Pass state that evaluates the JSONata."""
+    return {"Type": "Pass", "QueryLanguage": "JSONata", "Output": {"x": f"{{% {text} %}}"}}
+
+
 END = {"Type": "Succeed"}
+ASSIGN = {"Assign": {"v": {"a": 1}}}
+SETS = {"Type": "Pass", **ASSIGN}
+DISTRIBUTED = {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}
+BATCHES = {"MaxItemsPerBatchPath": "$n"}
+IN_JSONATA = {"QueryLanguage": "JSONata"}
+READ_A = "/States/A/Parameters/x.$"
 READ_B = "/States/B/Parameters/x.$"
 LOST = {
     "a member of a Result": (chain(MADE, passing("$.ordr")), READ_B),
@@ -128,6 +144,44 @@ LOST = {
         ),
         "/States/C/Choices[1]/Variable",
     ),
+    "a variable that nothing assigns": (chain(SETS, passing("$w")), READ_B),
+    "a member that a variable never has": (chain(SETS, passing("$v.b")), READ_B),
+    "a variable that a later state assigns": (chain(passing("$v", **ASSIGN)), READ_A),
+    "a variable in a call": (chain(passing("States.Format('{}', $v)")), READ_A),
+    "a variable that is assigned on another way": (
+        chain(
+            task(Catch=[{**ERRORS[0], "Next": "B", "Assign": {"v": 1}}], Next="C"),
+            {"Type": "Pass", "Next": "D"},
+            passing("$v"),
+            END,
+        ),
+        "/States/C/Parameters/x.$",
+    ),
+    "a variable that a branch assigns": (
+        chain({"Type": "Parallel", "Branches": [inner({"Type": "Pass", **ASSIGN})]}, passing("$v")),
+        READ_B,
+    ),
+    "a variable in a distributed Map": (
+        chain(SETS, mapped(passing("$v"), ProcessorConfig=DISTRIBUTED)),
+        "/States/B/ItemProcessor/States/X/Parameters/x.$",
+    ),
+    "a variable in the members of a distributed Map": (
+        chain(mapped(END, ProcessorConfig=DISTRIBUTED) | {"ItemBatcher": BATCHES}),
+        "/States/A/ItemBatcher/MaxItemsPerBatchPath",
+    ),
+    "a variable in the Assign of a rule": (
+        chain(MADE, choosing({"Variable": "$", "IsNull": True, "Assign": {"w.$": "$v"}}), END),
+        "/States/B/Choices[0]/Assign/w.$",
+    ),
+    "a variable in the Assign of a catcher": (
+        chain(task(Catch=[{**ERRORS[0], "Assign": {"w.$": "$v"}}]), END),
+        "/States/A/Catch[0]/Assign/w.$",
+    ),
+    "a member that an error never has": (
+        chain(task(Catch=[{**ERRORS[0], "Assign": {"w.$": "$.Cuase"}}]), END),
+        "/States/A/Catch[0]/Assign/w.$",
+    ),
+    "a variable in a query": (chain(SETS, query("$v + $w")), "/States/B/Output/x"),
 }
 """Definitions, and where the one path is that leads nowhere."""
 FOUND = {
@@ -192,6 +246,31 @@ FOUND = {
         ),
         passing("$.a"),
     ),
+    "a variable": chain(SETS, END | {"Type": "Pass"}, passing("$v.a")),
+    "a variable that one way assigns": chain(
+        MADE, choosing({"Variable": "$", "IsNull": True, **ASSIGN}), passing("$v.a")
+    ),
+    "a variable that a loop assigns": chain(
+        query("$v"), {**choosing({"Condition": "{% true %}"}), **IN_JSONATA}, SETS | {"Next": "A"}
+    ),
+    "a variable that a catcher assigns": chain(
+        task(Catch=[{**ERRORS[0], **ASSIGN}]), passing("$v.a")
+    ),
+    "a variable that a query makes": chain(
+        {"Type": "Pass", **IN_JSONATA, "Assign": {"v": "{% {} %}"}}, passing("$v.a")
+    ),
+    "a variable from around a branch": chain(
+        SETS, {"Type": "Parallel", "Branches": [inner(passing("$v.a"))]}
+    ),
+    "a variable from around an iteration": chain(SETS, mapped(query("$v.b"))),
+    "a variable that is asked for": chain(
+        MADE, choosing({"Variable": "$v", "IsPresent": True}), query("$exists($v) ? $v : 1")
+    ),
+    "names within a query": chain(
+        query("($a := 1; $f := function($p) { $p + $b }; $b := 2; $map([1], $f)@$i#$j.($i + $j))")
+    ),
+    "what every query has": chain(query("[$sum($states.input.$), $$, $uuid(), $random()]")),
+    "a query that does not parse": chain(query("$v +")),
 }
 
 
@@ -221,6 +300,20 @@ SAYS = [
     (
         chain(MADE, passing("$.text.a")),
         "'$.text.a' leads nowhere: what 'A' made has no 'a'; it has no members",
+    ),
+    (
+        chain({"Type": "Pass", "Assign": {"total": 1}}, passing("$totl")),
+        "'$totl' leads nowhere: no state on any way here assigns the variable 'totl'; "
+        "did you mean 'total'?",
+    ),
+    (
+        chain({"Type": "Pass", "Assign": {"total": 1}}, query("$zzz")),
+        "'$zzz' leads nowhere: no state on any way here assigns the variable 'zzz'; "
+        "those assigned are 'total'",
+    ),
+    (
+        chain(passing("$v")),
+        "'$v' leads nowhere: no state on any way here assigns the variable 'v'; none is assigned",
     ),
 ]
 
@@ -264,44 +357,74 @@ def test_a_knot_of_loops_is_not_followed_for_long():
 # ------------------------------------------------------------------------------ soundness
 
 names = st.sampled_from(["a", "b", "c"])
-paths = st.lists(names, max_size=2).map(lambda keys: ".".join(["$", *keys]))
+places = st.lists(names, max_size=2).map(lambda keys: ".".join(["$", *keys]))
+variables = st.sampled_from(["$v", "$v.a", "$w", "$w.b", "$inside"])
+paths = places | variables
 values = st.recursive(
     st.sampled_from([1, "t", [], None]), lambda inner: st.dictionaries(names, inner, max_size=2)
 )
 templates = st.dictionaries(names.map(lambda name: f"{name}.$"), paths, max_size=2) | values
-rarely = {"InputPath": paths | st.none(), "ResultPath": paths | st.none(), "OutputPath": paths}
+assigns = st.dictionaries(st.sampled_from(["v", "w"]), values, min_size=1) | st.dictionaries(
+    st.sampled_from(["v.$", "w.$"]), paths, min_size=1
+)
+rarely = {
+    "InputPath": paths | st.none(),
+    "ResultPath": places | st.none(),
+    "OutputPath": paths,
+    "Assign": assigns,
+}
+insides = st.sampled_from(
+    [MADE, passing("$.a"), passing("$v"), END, {"Type": "Pass", "Assign": {"inside": 1}}]
+)
 
 
 @st.composite
 def definitions(draw):
-    """A chain of Pass, Task and Parallel states; a Task that fails may go back or on."""
-    states = []
-    length = draw(st.integers(2, 6))
-    for number in range(length):
-        kind = draw(st.sampled_from(["Pass", "Pass", "Task", "Parallel"]))
-        fields = {**rarely, "Parameters": templates}
-        fields |= {"Result": values} if kind == "Pass" else {"ResultSelector": templates}
-        state = draw(st.fixed_dictionaries({"Type": st.just(kind)}, optional=fields))
-        if kind == "Task":
-            catcher = {"ErrorEquals": ["E"], "Next": draw(st.sampled_from("ABCDEF"[:length]))}
-            if draw(st.booleans()):
-                catcher["ResultPath"] = draw(paths)
-            state = task(**state, Catch=[catcher])
-        elif kind == "Parallel":
-            below = draw(st.sampled_from([MADE, passing("$.a"), END]))
-            state["Branches"] = [inner(below, f"In {number}")]
-        states.append(state)
-    return chain(*states)
+    """A chain of states; a Task that fails may go back or on, a Choice on. A Map has an item."""
+    line = "ABCDEF"[: draw(st.integers(2, 6))]
+    kinds = ["Pass", "Pass", "Task", "Parallel", "Map", "Query", "Choice"]
+    last = len(line) - 1
+    drawn = [draw(st.sampled_from(kinds[: 6 if i == last else 7])) for i in range(len(line))]
+    return chain(*(draw(one_state(kind, number, line)) for number, kind in enumerate(drawn)))
+
+
+@st.composite
+def one_state(draw, kind, number, line):
+    """A state of the chain. Whatever may be warned of in it is looked up before it is left."""
+    if kind == "Query":
+        state = query(draw(st.sampled_from(["$v", "$w", "$inside", "1"])))
+        return {**state, **draw(st.fixed_dictionaries({}, optional={"Assign": st.just({"v": 1})}))}
+    if kind == "Choice":
+        assign = draw(st.just({}) | st.fixed_dictionaries({"Assign": assigns}))
+        later = st.sampled_from(line[number + 1 :])
+        rule = {"Variable": draw(paths), "IsNull": True, "Next": draw(later), **assign}
+        return {"Type": kind, "Choices": [rule], "Default": line[number + 1], **assign}
+    fields = {**rarely, "ItemSelector" if kind == "Map" else "Parameters": templates}
+    fields |= {"Result": values} if kind == "Pass" else {"ResultSelector": templates}
+    state = draw(st.fixed_dictionaries({"Type": st.just(kind)}, optional=fields))
+    if kind == "Task":
+        catcher = {"ErrorEquals": ["E"], "Next": draw(st.sampled_from(line))}
+        if draw(st.booleans()):
+            catcher["ResultPath"] = draw(places)
+        if draw(st.booleans()):
+            catcher["Assign"] = draw(st.dictionaries(st.sampled_from(["v", "w"]), values))
+        state = task(**state, Catch=[catcher])
+    elif kind == "Parallel":
+        state["Branches"] = [inner(draw(insides), f"In {number}")]
+    elif kind == "Map":
+        state["ItemsPath"] = "$$.Execution.Input.items"
+        state["ItemProcessor"] = inner(draw(insides), f"In {number}")
+    return state
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(definitions(), values, values)
+@given(definitions(), st.dictionaries(names, values, max_size=2), values)
 def test_a_state_with_a_lost_path_is_never_left(definition, given_input, answer):
     """Where a warning is given, the state fails whenever an execution comes to it, unless its task
     has failed before the path was read."""
     answers = [{"throw": {"Error": "E", "Cause": ""}}, {"return": answer}]
     tasks = {name for name, state in definition["States"].items() if state["Type"] == "Task"}
-    outcome = run(definition, given_input, dict.fromkeys(tasks, answers))
+    outcome = run(definition, {**given_input, "items": [1]}, dict.fromkeys(tasks, answers))
     for absence in absences(definition):
         name = absence.location.split("/States/")[-1].partition("/")[0]
         assert "left" not in [visit.outcome for visit in outcome.visits_of(name)], absence
