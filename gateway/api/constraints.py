@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-import regex
-
 from gateway.errors import ApiError
 
 if TYPE_CHECKING:
@@ -88,6 +86,13 @@ def _inside(shape: Shape, value: Json, path: str) -> Iterator[tuple[Shape, Json,
             pass
 
 
+def _fits(pattern: str, value: str) -> bool:
+    # Few members have a pattern: regex takes its time to load.
+    import regex
+
+    return regex.fullmatch(pattern, value) is not None
+
+
 def _own(shape: Shape, value: Json, path: str) -> Iterator[str]:
     """The constraints of the shape itself: what it may be, how long, how large."""
     limits = shape.metadata
@@ -98,7 +103,7 @@ def _own(shape: Shape, value: Json, path: str) -> Iterator[str]:
         broken.append(f"Member must have {measure} greater than or equal to {limits['min']}")
     if "max" in limits and size > limits["max"]:
         broken.append(f"Member must have {measure} less than or equal to {limits['max']}")
-    if "pattern" in limits and not regex.fullmatch(limits["pattern"], value):
+    if "pattern" in limits and not _fits(limits["pattern"], value):
         pattern = limits["pattern"]
         broken.append(f"Member must satisfy regular expression pattern: {pattern}")
     if "enum" in limits and value not in limits["enum"]:

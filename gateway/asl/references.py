@@ -13,9 +13,8 @@ import orjson
 from gateway.asl.errors import ExpressionError
 from gateway.asl.expression import compile_expression
 from gateway.asl.intrinsics.syntax import Argument, Call, parse_call
-from gateway.asl.jsonata import compile_jsonata
 from gateway.asl.jsonpath import Path, compile_path
-from gateway.asl.languages.jsonata_template import is_query, query_text
+from gateway.asl.languages.jsonata_template import compile_query, is_query, query_text
 from gateway.asl.outline import outline
 from gateway.asl.scope import Expression, Json
 from gateway.asl.template import SUFFIX, compile_template
@@ -63,7 +62,7 @@ def query_references(value: Json) -> Iterator[str]:
     if is_query(value):
         # What no field of the state is read from, a Comment, may look like a query and be none.
         with suppress(ExpressionError):
-            yield from compile_jsonata(query_text(value)).variables - {RESERVED}
+            yield from compile_query(query_text(value)).variables - {RESERVED}
 
 
 def compile_free_template(value: Json) -> Expression:

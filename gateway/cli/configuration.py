@@ -38,6 +38,7 @@ def check(
     change nothing. Nothing is started. The database, if there is one, is read for machines that
     were updated through the API since the file was loaded.
     """
+    _load_structlog_alone()
     if file.suffix == ".json":
         _check_definition(file, as_json=as_json)
     else:
@@ -77,10 +78,10 @@ def run(config: ConfigPath) -> None:
     SIGHUP takes a changed configuration. Exit code 2 for problems of the configuration, found
     before the database is touched; 1 for anything else that keeps it from running.
     """
-    _load_structlog_alone()
+    loaded = load(config)
     from gateway.daemon import run_daemon
 
-    raise typer.Exit(run_daemon(load(config)))
+    raise typer.Exit(run_daemon(loaded))
 
 
 def _load_structlog_alone() -> None:
@@ -138,6 +139,7 @@ def try_trigger(
 
 def load(path: Path) -> Config:
     """The configuration; problems are printed and end the command with exit code 2."""
+    _load_structlog_alone()
     from gateway.config.load import load_config
     from gateway.errors import ConfigError
 

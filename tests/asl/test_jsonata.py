@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.asl.errors import ExpressionError
-from gateway.asl.jsonata import JsonataError, UndefinedError, compile_jsonata
 from gateway.asl.jsonata.compiler import Compiler
+from gateway.asl.jsonata.errors import JsonataError, UndefinedError
+from gateway.asl.jsonata.expression import compile_jsonata
 from gateway.asl.jsonata.table import FUNCTIONS
 
 STATES = {

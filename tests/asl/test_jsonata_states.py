@@ -156,7 +156,7 @@ def test_the_library_leaves_the_process_as_it_is():
     """Its import raises the recursion limit, which guards everything else against deep input."""
     code = (
         "import sys; before = sys.getrecursionlimit()\n"
-        "from gateway.asl.jsonata import compile_jsonata\n"
+        "from gateway.asl.jsonata.expression import compile_jsonata\n"
         "compile_jsonata('1 + 1'); assert sys.getrecursionlimit() == before\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

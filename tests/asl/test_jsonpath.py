@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.asl.errors import ExpressionError, StateError
-from gateway.asl.jsonpath import PathNotFound, compile_path, filters, pickers
+from gateway.asl.jsonpath import PathNotFound, compile_path, patterns, pickers
 from tests.asl.scopes import DOCUMENTS, scope_of
 
 BOOKS = [
@@ -304,7 +304,7 @@ def test_a_backslash_before_another_character_is_itself() -> None:
 
 def test_a_catastrophic_pattern_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pattern that would hold the interpreter for minutes fails the state instead."""
-    monkeypatch.setattr(filters, "PATTERN_SECONDS", 0.01)
+    monkeypatch.setattr(patterns, "PATTERN_SECONDS", 0.01)
     path = compile_path("$[?(@ =~ /(a|aa)+b/)]")
     with pytest.raises(StateError, match="took more than"):
         path.read(["a" * 60 + "c"])

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-import regex
-
-from gateway.asl.errors import ExpressionError, StateError
+from gateway.asl.errors import ExpressionError
 from gateway.asl.jsonpath.compare import MISSING, OPERATORS
 from gateway.asl.jsonpath.segments import (
     AllOf,
@@ -27,19 +25,6 @@ Predicate: TypeAlias = Callable[[Json, Json], bool]
 """(element, document) -> it passes."""
 Reader: TypeAlias = Callable[[Json, Json], Json]
 """(element, document) -> the operand's value, or ``MISSING``."""
-
-PATTERN_SECONDS = 0.1
-"""A pattern that has not matched by then holds up every other execution."""
-
-_FLAGS = {
-    "i": regex.I,
-    "m": regex.M,
-    "s": regex.S,
-    "x": regex.X,
-    "u": regex.U,
-    "d": 0,
-    "U": regex.U,
-}
 
 
 def compile_test(test: Test, compile_query: Callable[[Query], Reader]) -> Predicate:
@@ -70,7 +55,10 @@ def _comparison(
     if operator == "=~":
         if not isinstance(right, Regex):
             raise ExpressionError("'=~' takes a pattern between slashes: /.../")
-        return _matching(read, right)
+        # Few filters have a pattern: regex takes its time to load.
+        from gateway.asl.jsonpath.patterns import matching
+
+        return matching(read, right)
     compare = OPERATORS[operator]
     other = _reader(right, compile_query)
     return lambda element, document: compare(read(element, document), other(element, document))
@@ -84,30 +72,3 @@ def _reader(operand: Operand, compile_query: Callable[[Query], Reader]) -> Reade
             return compile_query(operand)
         case Regex():
             raise ExpressionError("A pattern between slashes takes the operator '=~'")
-
-
-def _matching(read: Reader, pattern: Regex) -> Predicate:
-    """Jayway matches the whole value."""
-    flags = 0
-    for letter in pattern.flags:
-        if letter not in _FLAGS:
-            raise ExpressionError(
-                f"'{letter}' is no flag of a pattern; those are {''.join(_FLAGS)}"
-            )
-        flags |= _FLAGS[letter]
-    try:
-        compiled = regex.compile(pattern.pattern.replace("\\/", "/"), flags)
-    except regex.error as error:
-        raise ExpressionError(f"The pattern /{pattern.pattern}/ is wrong: {error}") from None
-
-    def predicate(element: Json, document: Json) -> bool:
-        value = read(element, document)
-        if not isinstance(value, str):
-            return False
-        try:
-            return compiled.fullmatch(value, timeout=PATTERN_SECONDS) is not None
-        except TimeoutError:
-            cause = f"The pattern /{pattern.pattern}/ took more than {PATTERN_SECONDS} seconds"
-            raise StateError("States.Runtime", cause, located=True) from None
-
-    return predicate

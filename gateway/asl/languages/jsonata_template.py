@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.asl import causes
 from gateway.asl.errors import ExpressionError
-from gateway.asl.jsonata import JsonataError, JsonataExpression, UndefinedError, compile_jsonata
+from gateway.asl.jsonata.errors import JsonataError, UndefinedError
 from gateway.asl.scope import Expression, Json, Scope
+
+if TYPE_CHECKING:
+    from gateway.asl.jsonata.expression import JsonataExpression
 
 _OPENS: Final = "{%"
 _CLOSES: Final = "%}"
@@ -24,6 +27,14 @@ def query_text(text: str) -> str:
     if not text.endswith(_CLOSES) or len(text) < len(_OPENS) + len(_CLOSES):
         raise ExpressionError(f"A JSONata expression ends with '{_CLOSES}'")
     return text[len(_OPENS) : -len(_CLOSES)].strip()
+
+
+def compile_query(text: str) -> JsonataExpression:
+    """What stands between the marks, compiled. ExpressionError: it does not parse."""
+    # The first one loads all of JSONata, which a daemon without it is spared.
+    from gateway.asl.jsonata.expression import compile_jsonata
+
+    return compile_jsonata(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,7 @@ class Field:
 def compile_field(text: str, location: str) -> Field:
     """The query of a field. ExpressionError: it is none."""
     inside = query_text(text)
-    return Field(inside, location, compile_jsonata(inside))
+    return Field(inside, location, compile_query(inside))
 
 
 def compile_jsonata_template(value: Json, location: str) -> Expression:

@@ -32,7 +32,7 @@ class BadEnvelope(ValueError):
 class Envelope(BaseModel):
     """A message as SNS posts it; the member names are SNS's own."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
 
     Type: Literal["Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation"]
     MessageId: str = Field(min_length=1)

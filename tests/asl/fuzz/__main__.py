@@ -19,7 +19,8 @@ from random import Random
 
 from gateway.asl.errors import DefinitionError, ExpressionError, StateError
 from gateway.asl.expression import compile_expression
-from gateway.asl.jsonata import JsonataError, compile_jsonata
+from gateway.asl.jsonata.errors import JsonataError
+from gateway.asl.jsonata.expression import compile_jsonata
 from gateway.asl.jsonata.table import FUNCTIONS
 from gateway.asl.members import CATCHER, MACHINE, RETRIER, STATES
 from gateway.asl.references import variable_references

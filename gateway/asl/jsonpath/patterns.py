@@ -1,0 +1,54 @@
+"""The patterns of filters, ``[?(@.name =~ /.../)]``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import regex
+
+from gateway.asl.errors import ExpressionError, StateError
+from gateway.asl.jsonpath.segments import Regex
+from gateway.asl.scope import Json
+
+if TYPE_CHECKING:
+    from gateway.asl.jsonpath.filters import Predicate, Reader
+
+PATTERN_SECONDS = 0.1
+"""A pattern that has not matched by then holds up every other execution."""
+
+_FLAGS = {
+    "i": regex.I,
+    "m": regex.M,
+    "s": regex.S,
+    "x": regex.X,
+    "u": regex.U,
+    "d": 0,
+    "U": regex.U,
+}
+
+
+def matching(read: Reader, pattern: Regex) -> Predicate:
+    """Jayway matches the whole value."""
+    flags = 0
+    for letter in pattern.flags:
+        if letter not in _FLAGS:
+            raise ExpressionError(
+                f"'{letter}' is no flag of a pattern; those are {''.join(_FLAGS)}"
+            )
+        flags |= _FLAGS[letter]
+    try:
+        compiled = regex.compile(pattern.pattern.replace("\\/", "/"), flags)
+    except regex.error as error:
+        raise ExpressionError(f"The pattern /{pattern.pattern}/ is wrong: {error}") from None
+
+    def predicate(element: Json, document: Json) -> bool:
+        value = read(element, document)
+        if not isinstance(value, str):
+            return False
+        try:
+            return compiled.fullmatch(value, timeout=PATTERN_SECONDS) is not None
+        except TimeoutError:
+            cause = f"The pattern /{pattern.pattern}/ took more than {PATTERN_SECONDS} seconds"
+            raise StateError("States.Runtime", cause, located=True) from None
+
+    return predicate
