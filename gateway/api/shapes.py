@@ -71,13 +71,15 @@ def _shape(place: Mapping[str, Json] | None, shapes: Mapping[str, Json]) -> Shap
 
 def step_functions_description() -> Json:
     """AWS's description of Step Functions, without its prose."""
-    return _without_prose(service_description("stepfunctions"))
+    return _without_prose(_newest("stepfunctions"))
 
 
 def service_description(service: str) -> Json:
     """AWS's description of the service that botocore calls so; None where it does not know it."""
-    if service not in service_names():
-        return None
+    return _newest(service) if service in service_names() else None
+
+
+def _newest(service: str) -> Json:
     newest = max((_data() / service).iterdir())
     return orjson.loads(gzip.decompress((newest / "service-2.json.gz").read_bytes()))
 

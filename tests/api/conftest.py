@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ import trio
 from gateway.api.constraints import violations
 from gateway.api.health import Health, HealthPage
 from gateway.api.metrics import MetricsPage
-from gateway.api.model import Model, Response
+from gateway.api.model import Response
 from gateway.api.operations import step_functions
 from gateway.api.operations.executions import Executions
 from gateway.api.operations.operation import Service
@@ -54,7 +55,8 @@ def unknown_members(shape: Shape | None, value: Any, path: str = "") -> list[str
 
 def strict(service: Service) -> Service:
     """The service with every answer checked against its shape; a wrong one becomes a 500."""
-    model: Model = service.model
+    # A copy: the process has one model of Step Functions.
+    model = copy(service.model)
     serialise = model.serialise
 
     def checked(operation: str, response: Response) -> Response:
@@ -65,7 +67,7 @@ def strict(service: Service) -> Service:
         return wire
 
     model.serialise = checked  # type: ignore[method-assign]
-    return service
+    return replace(service, model=model)
 
 
 @dataclass

@@ -9,7 +9,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -17,9 +17,8 @@ import structlog
 import trio
 from trio._core._run import GLOBAL_RUN_CONTEXT
 
-from gateway.api.model import step_functions_model
 from gateway.asl.advance import advance
-from gateway.asl.jsonata import compile_jsonata
+from gateway.asl.jsonata.expression import compile_jsonata
 from tests.simulation import checks, island
 from tests.simulation.life import surroundings
 from tests.simulation.world import World
@@ -27,8 +26,7 @@ from tests.simulation.world import World
 SECONDS = 20.0
 """Of the processor's time, that a seed may take; most take a tenth of one."""
 _COMPILED = {
-    "gateway.api.operations.step_functions_model": cache(step_functions_model),
-    "gateway.asl.languages.jsonata_template.compile_jsonata": lru_cache(10_000)(compile_jsonata),
+    "gateway.asl.jsonata.expression.compile_jsonata": lru_cache(10_000)(compile_jsonata),
 }
 """What is the same in every life of every seed, and is made once: a tenth of the time."""
 _DEFECTS = ("a bug", "bug", "it crashed", "it ended by itself", "reload failed")
