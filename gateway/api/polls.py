@@ -11,7 +11,7 @@ from typing import Final
 
 import trio
 from starlette.responses import Response as HttpResponse
-from starlette.types import Receive, Send
+from starlette.types import Receive, Scope, Send
 
 from gateway.api.operations.operation import HandOut
 
@@ -47,7 +47,8 @@ class Parked:
 class Caller:
     """Whoever waits for the answer to a poll."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
         self._receive = receive
         self._send = send
         self._gone = False
@@ -60,22 +61,18 @@ class Caller:
         parked.cancel()
 
     async def answer(self, response: HttpResponse, handed: HandOut | None) -> None:
-        """Send the answer; where the caller has gone before it was whole, give back what it got.
+        """Send the answer; where the caller has gone before it was written, give back what it got.
 
-        The last byte is held back until ``watch``, which has to be running, has had its turn: a
-        caller that has gone by then cannot have read its task, one that goes later may have.
+        Nobody may ``watch`` any more: the caller is looked for once, just before. One that has gone
+        by then cannot have read its task, one that goes later may have.
         """
         whole = False
         try:
-            status, headers = response.status_code, response.raw_headers
-            await self._send({"type": "http.response.start", "status": status, "headers": headers})
-            body, last = response.body[:-1], response.body[-1:]
-            await self._send({"type": "http.response.body", "body": body, "more_body": True})
-            # The first is for the watch to be woken, the second for it to run.
-            await trio.lowlevel.checkpoint()
-            await trio.lowlevel.checkpoint()
+            with trio.CancelScope() as now:
+                now.cancel()
+                await self.watch(now)
             if not self._gone:
-                await self._send({"type": "http.response.body", "body": last})
+                await response(self._scope, self._receive, self._send)
                 whole = True
         finally:
             if handed is not None and not whole:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from uuid import uuid4
 
 import structlog
@@ -87,8 +88,8 @@ class Protocol:
             await error_answer(error, request_id)(scope, receive, send)
             return
         match operation:
-            case Poll(wait):
-                await self._poll(call, partial(wait, call.request), Caller(receive, send))
+            case Poll():
+                await self._poll(call, operation, Caller(scope, receive, send))
             case _:
                 response = await self._contained(call, partial(operation, call.request))
                 await response(scope, receive, send)
@@ -120,22 +121,27 @@ class Protocol:
             message = f"A defect of Stategate; its log has it as request {call.id}"
             return error_answer(ApiError(INTERNAL_FAILURE, message), call.id)
 
-    async def _poll(
-        self, call: _Call, wait: Callable[[], Awaitable[HandOut | None]], caller: Caller
-    ) -> None:
+    async def _poll(self, call: _Call, poll: Poll, caller: Caller) -> None:
         handed: HandOut | None = None
 
-        async def work() -> Response:
+        async def work(seconds: float) -> Response:
             nonlocal handed
-            with self._parked.poll() as parked:
-                nursery.start_soon(caller.watch, parked)
-                handed = await wait()
+            handed = await poll.wait(call.request, seconds)
             return {} if handed is None else handed.response
 
-        async with trio.open_nursery() as nursery:
-            response = await self._contained(call, work)
-            await caller.answer(response, handed)
-            nursery.cancel_scope.cancel()
+        async def park() -> Response:
+            with self._parked.poll() as parked:
+                nursery.start_soon(caller.watch, parked)
+                return await work(poll.seconds)
+            return {}
+
+        # To watch the caller costs a task, and is for those who have to wait.
+        response = await self._contained(call, partial(work, 0))
+        if handed is None and response.status_code == HTTPStatus.OK:
+            async with trio.open_nursery() as nursery:
+                response = await self._contained(call, park)
+                nursery.cancel_scope.cancel()
+        await caller.answer(response, handed)
 
 
 def _unavailable(call: _Call, reason: str, retry_after: float | None) -> HttpResponse:

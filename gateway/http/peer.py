@@ -34,12 +34,17 @@ class Peer:
         """
         while True:
             await trio.lowlevel.wait_readable(self._socket)
-            try:
-                return self._socket.recv(_READ_BYTES)
-            except (BlockingIOError, InterruptedError):
-                continue
-            except OSError:
-                return b""
+            if (data := self.received()) is not None:
+                return data
+
+    def received(self) -> bytes | None:
+        """As ``receive``, of what has come by now; None where that is nothing."""
+        try:
+            return self._socket.recv(_READ_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError:
+            return b""
 
     async def send(self, data: bytes) -> None:
         """Write all of it. Raises ClientGone, after which nothing more can be sent."""

@@ -63,11 +63,14 @@ class RequestReader:
     async def until_gone(self) -> None:
         """Return when the client has closed its side; requests that it sends ahead are kept.
 
-        One that sends too much ahead is not read on, so its going is not seen.
+        One that has closed it by now is seen even by a caller that is cancelled. One that sends too
+        much ahead is not read on, so its going is not seen.
         """
         ahead = 0
         while ahead <= _AHEAD_BYTES_MAX:
-            data = await self._peer.receive()
+            data = self._peer.received()
+            if data is None:
+                data = await self._peer.receive()
             if not data:
                 return
             self._parser.feed(data)

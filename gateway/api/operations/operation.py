@@ -24,8 +24,10 @@ class HandOut:
 class Poll:
     """A long poll: it is cancelled when the caller goes away, or when the server closes."""
 
-    wait: Callable[[Request], Awaitable[HandOut | None]]
-    """None: nothing came in time."""
+    wait: Callable[[Request, float], Awaitable[HandOut | None]]
+    """Takes the seconds that it may wait; with none, it gives what is there. None: nothing came in
+    time."""
+    seconds: float
 
 
 Table: TypeAlias = Mapping[str, Operation | Poll]

@@ -23,18 +23,18 @@ class Tasks:
     def table(self) -> Table:
         """These operations by name."""
         return {
-            "GetActivityTask": Poll(self.get),
+            "GetActivityTask": Poll(self.get, POLL_SECONDS),
             "SendTaskSuccess": self.succeed,
             "SendTaskFailure": self.fail,
             "SendTaskHeartbeat": self.heartbeat,
         }
 
-    async def get(self, request: Request) -> HandOut | None:
+    async def get(self, request: Request, seconds: float) -> HandOut | None:
         """GetActivityTask: waits until the activity has a task."""
         arn = activity_arn(request)
         self._engine.catalog.existing_activity(arn)
         worker = request.get("workerName")
-        task = await self._engine.get_activity_task(arn, worker, POLL_SECONDS)
+        task = await self._engine.get_activity_task(arn, worker, seconds)
         if task is None:
             return None
         give_back = partial(self._engine.return_task, task.token)
