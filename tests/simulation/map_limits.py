@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 FAILURES = {"FAILED", "TIMED_OUT", "ABORTED"}
 _GRACE_SECONDS = 2.0
+"""For a start of children whose items are at hand."""
+_FAR_GRACE_SECONDS = 20.0
+"""For what has to do with S3, which takes its time and may be asked again."""
 _LIMITS = ("max_concurrency", "tolerated_failure_count", "tolerated_failure_percentage")
 _Limits = tuple[int, int, float]
 
@@ -55,9 +58,9 @@ class _Run:
     children: dict[int, tuple[int, str]] = field(default_factory=dict)
     """How many items each has, and its status, by its first item."""
 
-    def in_force(self) -> Iterator[_Limits]:
+    def in_force(self, grace_seconds: float) -> Iterator[_Limits]:
         """Those by which it may just now go."""
-        since = trio.current_time() - _GRACE_SECONDS
+        since = trio.current_time() - grace_seconds
         ends = [at for at, _ in self.limits[1:]] + [float("inf")]
         return (limits for (_, limits), end in zip(self.limits, ends, strict=True) if end >= since)
 
@@ -68,7 +71,8 @@ class _Run:
     def exceeded(self) -> set[bool]:
         """Whether too many have failed, by each of the limits."""
         failed = self.failed()
-        return {too_many_failed(failed, self.total, n, part) for _, n, part in self.in_force()}
+        limits = self.in_force(_FAR_GRACE_SECONDS)
+        return {too_many_failed(failed, self.total, n, part) for _, n, part in limits}
 
     def running(self) -> int:
         """Children that run, of those that have rows while they do."""
@@ -76,7 +80,8 @@ class _Run:
 
     def crowded(self, running: int) -> bool:
         """Whether more run at a time than any of the limits lets."""
-        return all(most and running > most for most, *_ in self.in_force())
+        limits = self.in_force(_FAR_GRACE_SECONDS if self.total is None else _GRACE_SECONDS)
+        return all(most and running > most for most, *_ in limits)
 
 
 class MapLimits:
