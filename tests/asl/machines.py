@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from hypothesis import strategies as st
 
 ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:work"
@@ -259,51 +261,102 @@ def machines(draw):
 
 
 @st.composite
-def joins(draw, depth=2):
+def joins(draw, depth=2, jsonata=False):
     """A machine, branch or iteration that succeeds for every input with ``items``, whose first
-    state joins while there is depth left. Its output tells all that happened in it."""
-    line = [draw(joining(depth - 1) if depth else working), *draw(st.lists(working, max_size=2))]
+    state joins while there is depth left. Its output tells all that happened in it, what it
+    assigned included."""
+    first = joining(depth - 1, jsonata) if depth else working(jsonata)
+    line = [draw(first), *draw(st.lists(working(jsonata), max_size=2))]
+    onward = _onward_jsonata if jsonata else _onward
     named = {}
     for i, state in enumerate(line):
-        named[f"S{i}"] = {**inside(state, f"S{i}"), "ResultPath": f"$.S{i}", "Next": f"S{i + 1}"}
-        if "Catch" in state:
-            caught = {"ErrorEquals": ["States.ALL"], "ResultPath": f"$.S{i}", "Next": f"S{i + 1}"}
-            named[f"S{i}"]["Catch"] = [caught]
-        if state["Type"] == "Wait":
-            del named[f"S{i}"]["ResultPath"]
-    named[f"S{len(line)}"] = {"Type": "Pass", "End": True}
+        named[f"S{i}"] = onward(inside(state, f"S{i}"), i, f"v{depth}x{i}")
+    named[f"S{len(line)}"] = draw(_telling(line, depth, jsonata))
     return {"StartAt": "S0", "States": named}
 
 
+def _onward(state, i, variable):
+    """The state, which keeps its result, or its error, in the document and in the variable."""
+    state = {**state, "Next": f"S{i + 1}", "Assign": {f"{variable}.$": "$"}}
+    kept = {"ResultPath": f"$.S{i}"}
+    if "Catch" in state:
+        caught = {"ErrorEquals": ["States.ALL"], "Next": f"S{i + 1}", **kept}
+        state["Catch"] = [{**caught, "Assign": {f"{variable}.$": "$.Cause"}}]
+    return state if state["Type"] == "Wait" else {**state, **kept}
+
+
+def _onward_jsonata(state, i, variable):
+    """As ``_onward``."""
+    kept = {"Wait": "input"}.get(state["Type"], "result")
+    state = {**state, "Next": f"S{i + 1}", **_kept_jsonata(i, variable, kept)}
+    if "Catch" in state:
+        caught = {"ErrorEquals": ["States.ALL"], "Next": f"S{i + 1}"}
+        state["Catch"] = [{**caught, **_kept_jsonata(i, variable, "errorOutput")}]
+    return state
+
+
+def _kept_jsonata(i, variable, what):
+    """Output and Assign that keep a member of ``$states``."""
+    merged = f"$merge([$states.input, {{'S{i}': $states.{what}}}])"
+    return {"Output": f"{{% {merged} %}}", "Assign": {variable: f"{{% $states.{what} %}}"}}
+
+
 @st.composite
-def joining(draw, depth):
+def _telling(draw, line, depth, jsonata):
+    """The last state: all that was assigned, or the document."""
+    variables = [f"v{depth}x{i}" for i in range(len(line))]
+    told = draw(st.booleans())
+    if jsonata:
+        output = {name: f"{{% ${name} %}}" for name in variables}
+        return {"Type": "Pass", "End": True, **({"Output": output} if told else {})}
+    parameters = {f"{name}.$": f"${name}" for name in variables}
+    return {"Type": "Pass", "End": True, **({"Parameters": parameters} if told else {})}
+
+
+@st.composite
+def joining(draw, depth, jsonata):
     """A Parallel, or a Map whose iterations have ``items`` again."""
     if draw(st.booleans()):
-        return {
-            "Type": "Parallel",
-            "Branches": draw(st.lists(joins(depth), min_size=2, max_size=3)),
-        }
+        branches = st.lists(joins(depth, jsonata), min_size=2, max_size=3)
+        return {"Type": "Parallel", "Branches": draw(branches)}
+    item, items = "$$.Map.Item.Value", {"ItemsPath": "$.items"}
+    selector = {"items": [3, 4], "item.$": item}
+    if jsonata:
+        items = {"Items": "{% $states.input.items %}"}
+        selector = {"items": [3, 4], "item": "{% $states.context.Map.Item.Value %}"}
     return {
         "Type": "Map",
-        "ItemsPath": "$.items",
-        "ItemSelector": {"items": [3, 4], "item.$": "$$.Map.Item.Value"},
+        **items,
+        "ItemSelector": selector,
         "MaxConcurrency": draw(st.integers(0, 2)),
-        "ItemProcessor": draw(joins(depth)),
+        "ItemProcessor": draw(joins(depth, jsonata)),
     }
 
 
-def _told(resource, fails, attempts):
+def _told(resource, fails, attempts, *, jsonata):
     """A task that is told all there is to know, and whether to fail; then it is caught."""
-    told = {"fails": fails, "name.$": "$$.State.Name", "given.$": "$"}
+    told = {"Parameters": {"fails": fails, "name.$": "$$.State.Name", "given.$": "$"}}
+    if jsonata:
+        name, given = "{% $states.context.State.Name %}", "{% $states.input %}"
+        told = {"Arguments": {"fails": fails, "name": name, "given": given}}
     retrier = {"ErrorEquals": ["Custom"], "IntervalSeconds": 1, "MaxAttempts": attempts}
-    task = {"Type": "Task", "Resource": resource, "Parameters": told, "Retry": [retrier]}
-    return {**task, "Catch": []}
+    return {"Type": "Task", "Resource": resource, **told, "Retry": [retrier], "Catch": []}
 
 
-working = st.one_of(
-    st.builds(_told, st.sampled_from(RESOURCES[:2]), st.booleans(), st.integers(0, 2)),
-    st.builds(lambda seconds: {"Type": "Wait", "Seconds": seconds}, st.integers(0, 3)),
-)
+def working(jsonata):
+    """A state that waits for the world."""
+    resources, attempts = st.sampled_from(RESOURCES[:2]), st.integers(0, 2)
+    return st.one_of(
+        st.builds(partial(_told, jsonata=jsonata), resources, st.booleans(), attempts),
+        st.builds(lambda seconds: {"Type": "Wait", "Seconds": seconds}, st.integers(0, 3)),
+    )
+
+
+@st.composite
+def joining_machines(draw):
+    """A whole machine of ``joins``, in either query language."""
+    jsonata = draw(st.booleans())
+    return {**draw(joins(2, jsonata)), **(LANGUAGE if jsonata else {})}
 
 
 inputs = st.fixed_dictionaries(

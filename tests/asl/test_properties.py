@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from gateway.asl import stimuli
 from gateway.asl.frame import Task, Timer
 from tests.asl.driver import Driver
-from tests.asl.machines import inputs, joins, machines
+from tests.asl.machines import inputs, joining_machines, machines
 from tests.simulation.grammar import check_history
 
 FINAL = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
@@ -168,10 +168,11 @@ def play_in_order(driver, choose):
 
 
 @thorough
-@given(joins(), st.randoms())
+@given(joining_machines(), st.randoms())
 def test_the_order_of_answers_does_not_change_the_result(definition, dice):
     """Whoever answers first, each Parallel and Map has its results in the order of its branches or
-    items, so that the output is the same.
+    items, so that the output is the same, in either query language, with what its branches or
+    iterations assigned.
 
     It holds for machines that read no clock and no dice, whose tasks' answers depend on nothing but
     their input, and in which no Parallel or Map fails: where two branches fail, the first to do so
