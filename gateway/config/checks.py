@@ -24,6 +24,7 @@ class Named:
 
     machines: frozenset[str]
     activities: frozenset[str]
+    connections: frozenset[str]
 
 
 Check: TypeAlias = Callable[[Settings, Named], Iterator[Problem]]

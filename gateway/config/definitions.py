@@ -11,13 +11,15 @@ from typing import Any, TypeAlias
 from gateway.asl.advice import advise
 from gateway.asl.errors import DefinitionError, Diagnostic
 from gateway.asl.outline import outline
-from gateway.asl.resources import ACTIVITY, family
+from gateway.asl.resources import ACTIVITY, called, family
 from gateway.asl.validation import accepted
+from gateway.config.checks import Named
 from gateway.config.json_lines import line_of
 from gateway.config.settings import MachineSettings
 from gateway.config.wording import suggestion
 from gateway.engine.arns import Arns
 from gateway.errors import Problem
+from gateway.tasks.http_invoke import HttpTasks, connection_name
 from gateway.tasks.integrations import doubts
 
 Json: TypeAlias = Any
@@ -57,19 +59,34 @@ def _read(file: Path, place: str, problems: list[Problem]) -> str | None:
 
 
 def unanswered_tasks(
-    machine: MachineSettings, text: str, arns: Arns, declared: frozenset[str]
+    machine: MachineSettings, text: str, arns: Arns, named: Named
 ) -> Iterator[Problem]:
     """Warnings for tasks that nothing in this configuration, or in this version, answers."""
-    known = {arns.activity(name) for name in declared}
+    known = {arns.activity(name) for name in named.activities}
     for pointer, resource, given in _tasks(json.loads(text), ""):
         if family(resource) != ACTIVITY:
-            found = list(doubts(resource, given))
+            names = None if given is None else [name.removesuffix(".$") for name in given]
+            found = list(doubts(resource, names))
+            found += _unknown_connection(resource, given or {}, named.connections)
         elif resource not in known:
             found = [f"{resource} is none of this file's activities, so no worker may ever take it"]
         else:
             continue
         for said in found:
             yield _problem(machine.definition, text, pointer, said, warning=True)
+
+
+def _unknown_connection(
+    resource: str, given: dict[str, Json], there: frozenset[str]
+) -> Iterator[str]:
+    """Why an HTTP task would find no connection, where its ARN is written out."""
+    authentication = given.get("Authentication")
+    arn = authentication.get("ConnectionArn") if isinstance(authentication, dict) else None
+    if HttpTasks.takes(called(resource)) and isinstance(arn, str) and "{%" not in arn:
+        name = connection_name(arn)
+        if name not in there:
+            near = suggestion(name, sorted(there))
+            yield f"connections: has no entry {name!r}, so the task fails{near}"
 
 
 def _substituted(name: str, text: str, machine: MachineSettings, problems: list[Problem]) -> str:
@@ -126,8 +143,8 @@ def _problem(file: Path, text: str, pointer: str, message: str, *, warning: bool
     return Problem(pointer, message, str(file), line_of(text, pointer), warning)
 
 
-def _tasks(value: Json, pointer: str) -> Iterator[tuple[str, str, list[str] | None]]:
-    """Every Task's ``Resource`` with its JSON pointer, and the names of its parameters."""
+def _tasks(value: Json, pointer: str) -> Iterator[tuple[str, str, dict[str, Json] | None]]:
+    """Every Task's ``Resource`` with its JSON pointer, and its parameters where it names them."""
     if isinstance(value, list):
         value = dict(enumerate(value))
     elif not isinstance(value, dict):
@@ -135,7 +152,6 @@ def _tasks(value: Json, pointer: str) -> Iterator[tuple[str, str, list[str] | No
     resource = value.get("Resource")
     if value.get("Type") == "Task" and isinstance(resource, str):
         given = value.get("Arguments", value.get("Parameters"))
-        names = [k.removesuffix(".$") for k in given] if isinstance(given, dict) else None
-        yield f"{pointer}/Resource", resource, names
+        yield f"{pointer}/Resource", resource, given if isinstance(given, dict) else None
     for key, below in value.items():
         yield from _tasks(below, f"{pointer}/{key}")

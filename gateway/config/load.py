@@ -53,7 +53,7 @@ def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     value = expand(document.value, variables(environ), unread)
     problems: list[Problem] = []
     settings: Settings = _rooted(validate(value, problems), path.parent)
-    named = Named(_names(value, "machines"), _names(value, "activities"))
+    named = Named(*(_names(value, key) for key in ("machines", "activities", "connections")))
     for check in CHECKS:
         problems.extend(check(settings, named))
     problems.extend(functions_are_there(settings))
@@ -107,7 +107,7 @@ def _definitions(settings: Settings, named: Named, problems: list[Problem]) -> d
         text = read_definition(name, machine, problems)
         if text is not None:
             definitions[name] = text
-            problems.extend(unanswered_tasks(machine, text, arns, named.activities))
+            problems.extend(unanswered_tasks(machine, text, arns, named))
     return definitions
 
 

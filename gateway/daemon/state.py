@@ -61,7 +61,7 @@ class State:
         return Health(self.stage == "running" and not self.disk_stalled, details)
 
     def summary(self) -> str:
-        """One line: ``2 sources, 1 sink, 0 workers; API at http://127.0.0.1:8083``."""
+        """One line: ``2 sources, 1 sink, 0 workers, 3 functions; API at http://127.0.0.1:8083``."""
         settings = self.config.settings
         counts = ", ".join(
             f"{len(entries)} {word}{'' if len(entries) == 1 else 's'}"
@@ -69,6 +69,7 @@ class State:
                 ("source", settings.triggers),
                 ("sink", settings.sinks),
                 ("worker", settings.workers),
+                ("function", settings.functions),
             )
         )
         return f"{counts}; API at {self.parts.api_url}" if self.parts else counts

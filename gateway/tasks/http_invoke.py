@@ -63,15 +63,16 @@ class HttpConnections:
         """A connection by its ARN or name, and its tokens. Raises TaskFailure."""
         connection = self.get(arn)
         if connection is None:
-            raise unusable(f"There is no connection {_name(arn)} in the configuration")
-        return connection, self._tokens[_name(arn)]
+            raise unusable(f"There is no connection {connection_name(arn)} in the configuration")
+        return connection, self._tokens[connection_name(arn)]
 
     def get(self, arn: str) -> AnyConnection | None:
         """A connection by its ARN or name, if there is one."""
-        return self._connections.get(_name(arn))
+        return self._connections.get(connection_name(arn))
 
 
-def _name(arn: str) -> str:
+def connection_name(arn: str) -> str:
+    """What the configuration calls the connection of this ARN."""
     return found[1] if (found := _ARN.fullmatch(arn)) else arn
 
 

@@ -406,6 +406,35 @@ def test_undeclared_activity(load, tmp_path):
     ]
 
 
+CONNECTION = "arn:aws:events:us-east-1:123456789012:connection/"
+
+
+@pytest.mark.parametrize(
+    ("authentication", "said"),
+    [
+        ({"ConnectionArn": CONNECTION + "shop/1f"}, None),
+        ({"ConnectionArn": "shop"}, None),
+        ({"ConnectionArn.$": "$.arn"}, None),
+        (
+            {"ConnectionArn": CONNECTION + "shpo/1f"},
+            "connections: has no entry 'shpo', so the task fails; did you mean \"shop\"?",
+        ),
+    ],
+)
+def test_a_connection_that_is_not_there(load, tmp_path, authentication, said):
+    """A task that names a connection which the file does not have is a warning; one that is chosen
+    when the task runs is not."""
+    given = {"ApiEndpoint": "https://h/", "Method": "GET", "Authentication": authentication}
+    state = {"Type": "Task", "Resource": "arn:aws:states:::http:invoke", "Parameters": given}
+    definition = {"StartAt": "A", "States": {"A": {**state, "End": True}}}
+    (tmp_path / "d.json").write_text(json.dumps(definition))
+    shop = "{ type: basic, username: u, password: p }"
+    config = load(f"machines: {{ d: {{ definition: d.json }} }}\nconnections: {{ shop: {shop} }}\n")
+    told = [str(warning) for warning in config.warnings]
+    expected = [] if said is None else [f"d.json:1: /States/A/Resource: warning: {said}"]
+    assert told == expected
+
+
 @pytest.mark.parametrize(
     ("resource", "given", "said"),
     [

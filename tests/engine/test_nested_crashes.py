@@ -136,3 +136,37 @@ def test_random_children_are_begun_once_and_heard_of_once(program, given_, secon
     """Whatever the child does, and whatever workers, disk and crashes do meanwhile."""
     text = orjson.dumps(program).decode()
     lives(text, seed, seconds, commits, orjson.dumps(given_).decode())
+
+
+SHARED = [branch(name, begins("shared", how)) for name, how in (("A", ".sync"), ("B", ".sync:2"))]
+for _each in SHARED:
+    (_task,) = _each["States"].values()
+    _task["Parameters"]["Name"] = "one"
+PAIR = machine(Both={"Type": "Parallel", "Branches": SHARED, "End": True})
+
+
+@pytest.mark.parametrize("commits", range(1, 30))
+def test_all_that_wait_for_one_child_hear_of_its_end(commits):
+    """One task begins it and the other finds it running; wherever the daemon dies, and though
+    nothing is kept after its end but what somebody waits for."""
+    world = World(commits)
+
+    async def main() -> None:
+        catalog = (await world.daemon()).catalog
+        wait = {"Type": "Wait", "Seconds": 30, "End": True}
+        await catalog.create_machine("shared", machine(W=wait))
+        pair = (await catalog.create_machine("pair", PAIR))[0].arn
+        starts = [StartRequest(pair, "p", "{}")]
+        world.disk.commits_left = commits
+        await world.live(60, starts)
+        await world.finish(starts)
+        (row,) = (await world.disk.names(pair, ["p"])).values()
+        assert row.status == "SUCCEEDED", row
+        told = [each["ExecutionArn"].rpartition(":")[2] for each in orjson.loads(row.output)]
+        assert told == ["one", "one"]
+        children = await world.disk.executions(ExecutionFilter(ARN + "shared"), Page(10))
+        assert [child.status for child in children.rows] == ["SUCCEEDED"]
+
+    with small_steps(world.dice) as log:
+        trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert [entry for entry in log if "bug" in entry["event"]] == []

@@ -90,6 +90,35 @@ def test_sigkill_in_the_middle_of_a_function(tmp_path, kind, interrupted):
         assert failed[0]["lambdaFunctionFailedEventDetails"]["error"] == "Lambda.Unknown"
 
 
+def test_sigkill_in_the_middle_of_a_function_of_an_express_execution(tmp_path):
+    """The execution begins anew, and its task with it: no attempt is left that `interrupted: fail`
+    could end, so the function is called as if for the first time."""
+    (tmp_path / "shop.py").write_text(CODE)
+    state = {name: DEFINITION["States"]["A"][name] for name in ("Type", "Resource", "End")}
+    machine = {
+        "name": "quick",
+        "type": "EXPRESS",
+        "roleArn": "arn:aws:iam::123456789012:role/any",
+        "definition": json.dumps({"StartAt": "A", "States": {"A": state}}),
+    }
+    text = f"functions: {{ f: {{ {PYTHON}, interrupted: fail }} }}\n"
+    config = write_config(tmp_path, text)
+    with running(config) as daemon:
+        daemon.ready()
+        arn = daemon.aws("CreateStateMachine", **machine)["stateMachineArn"]
+        daemon.aws("StartExecution", stateMachineArn=arn)
+        ((pid, key),) = daemon.until(lambda: calls(tmp_path))
+        daemon.process.kill()
+        daemon.end()
+        daemon.until(lambda: not alive(pid))
+    (tmp_path / "go").touch()
+    with running(config) as daemon:
+        assert "1 function;" in daemon.logged("ready")["summary"]
+        ((_, anew),) = daemon.until(lambda: calls(tmp_path)[1:])
+        assert daemon.stop() == 0
+    assert anew != key
+
+
 def test_a_reload_and_a_stop(tmp_path):
     """SIGHUP takes a changed function, with a problem it changes nothing; after SIGTERM no process
     of a function is left."""

@@ -122,6 +122,26 @@ async def test_an_event_tells_which_express_execution_has_put_it(monkeypatch):
     assert resources(service) == [[ended.arn, arn]]
 
 
+@pytest.mark.parametrize("kind", ["STANDARD", "EXPRESS"])
+async def test_an_event_tells_which_child_of_a_map_run_has_put_it(monkeypatch, kind):
+    """Not the execution that the map run belongs to; the state machine is that of the children."""
+    processor = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": kind},
+        "StartAt": "P",
+        "States": {"P": task("events:putEvents", {"Entries": [ENTRY]})},
+    }
+    state = {"Type": "Map", "Label": "items", "ItemProcessor": processor, "End": True}
+    service = JsonService(lambda _: {"FailedEntryCount": 0})
+    with StandIn(service) as stand_in:
+        async with engine_at(stand_in.url, monkeypatch) as engine:
+            ended = await run(engine, state, given=[1])
+    assert ended.row.status == "SUCCEEDED"
+    ((child, of),) = resources(service)
+    assert of == f"{ended.row.machine_arn}/items"
+    start = of.replace(":stateMachine:", ":express:" if kind == "EXPRESS" else ":execution:")
+    assert child.startswith(f"{start}:")
+
+
 async def test_an_event_of_a_task_that_is_tried_tells_of_no_execution(monkeypatch):
     """There is none, and the entry stays as it was given."""
     service = JsonService(lambda _: {"FailedEntryCount": 0})

@@ -86,3 +86,33 @@ def status(daemon, arn):
     found = daemon.aws("DescribeExecution", executionArn=arn)["status"]
     assert found in {"RUNNING", "SUCCEEDED"}
     return found
+
+
+@pytest.mark.parametrize("answers", [0, 1])
+def test_sigkill_while_a_message_with_a_token_is_sent(tmp_path, answers):
+    """It is sent again with the same token, so that either message answers the task."""
+    service = Working()
+    with StandIn(service) as stand_in:
+        body = {"token.$": "$$.Task.Token"}
+        parameters = {"QueueUrl": f"{stand_in.url}/123456789012/inbox", "MessageBody": body}
+        asks = task("sqs:sendMessage.waitForTaskToken", parameters)
+        (tmp_path / "ask.json").write_text(json.dumps({"StartAt": "T", "States": {"T": asks}}))
+        config = write_config(tmp_path, "machines: { ask: { definition: ask.json } }\n")
+        environment = {**KEYS, "AWS_ENDPOINT_URL": stand_in.url}
+        with running(config, environment) as daemon:
+            daemon.ready()
+            arn = daemon.aws("StartExecution", stateMachineArn=MACHINE + "ask")["executionArn"]
+            assert service.asked.acquire(timeout=30)
+            daemon.process.kill()
+            daemon.end()
+        service.killed.set()
+        with running(config, environment) as daemon:
+            daemon.ready()
+            daemon.until(lambda: types(daemon, arn)[-1] == "TaskSubmitted")
+            sent = [json.loads(request.body)["MessageBody"] for request in service.requests]
+            assert len(sent) == 2
+            token = json.loads(sent[answers])["token"]
+            daemon.aws("SendTaskSuccess", taskToken=token, output='"yes"')
+            assert daemon.aws("DescribeExecution", executionArn=arn)["output"] == '"yes"'
+            assert types(daemon, arn).count("TaskStarted") == 1
+            assert daemon.stop() == 0
