@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -229,7 +230,9 @@ class File:
     def took(self, config: Config) -> None:
         """What the daemon goes by, after a reload that it has taken or refused."""
         if self._in_force[-1][0] is not config:
-            self._in_force = [(config, float("inf"))]
+            # The one before may still be in force for what is just being written.
+            former = takewhile(lambda each: each[0] is not config, self._in_force)
+            self._in_force = [*former, (config, float("inf"))]
 
     def sinks_of(self, status: str) -> set[frozenset[str]]:
         """Who may have to hear of the status, as of now."""
