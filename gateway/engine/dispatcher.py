@@ -176,8 +176,12 @@ class Dispatcher:
                 self._idle.set()
 
     async def _read_in_place(self, lane: _Lane, key: Key) -> TaskRow | None:
-        """The row; None where its input says that it belongs elsewhere, and it waits there now."""
+        """The row; None where the task has ended meanwhile, or its input says that it belongs
+        elsewhere, and it waits there now."""
         row = await self._rows(key[0]).task(*key)
+        if key not in self._homes:
+            # Whoever answered it by its token ended it while this was read: see ``spared``.
+            return None
         home = lane if row is None else self._lane(row.resource, row.input)
         if home is lane:
             return row

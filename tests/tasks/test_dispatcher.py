@@ -48,6 +48,20 @@ class Scripted:
         await trio.sleep_forever()
 
 
+class SlowRead(MemoryStore):
+    """The next row of a task that is read comes when the test says."""
+
+    held: trio.Event | None = None
+
+    async def task(self, execution, number):
+        """The row as it was when it was asked for."""
+        row = await super().task(execution, number)
+        held, self.held = self.held, None
+        if held is not None:
+            await held.wait()
+        return row
+
+
 async def start(engine, state, name="n", given="{}", label="m"):
     """The ARN of an execution of a machine of one state."""
     arn = await put_machine(engine, machine(T=state), label)
@@ -186,6 +200,31 @@ async def test_a_call_that_was_cut_off_is_made_again_under_its_key(autojump_cloc
         assert before.requests == after.requests[:1]
         assert len({request.key for request in after.requests}) == 2
         assert (await types(engine, arn)).count("TaskStarted") == 2
+
+
+async def test_a_task_that_is_answered_while_it_is_read_is_not_called(autojump_clock):
+    """After a restart its row is read before it is called again; an answer by its token that comes
+    meanwhile ends it, and the row that was read is of the past."""
+    waiting = {
+        **SLOW,
+        "Resource": f"{SLOW['Resource']}.waitForTaskToken",
+        "Parameters": {"token.$": "$$.Task.Token"},
+    }
+    store, before, after = SlowRead(), Scripted(), Scripted()
+    async with running(store, [before]) as engine:
+        arn = await start(engine, waiting)
+        await trio.testing.wait_all_tasks_blocked()
+        (request,) = before.requests
+    store.held = held = trio.Event()
+    async with running(store, [after]) as engine:
+        await trio.testing.wait_all_tasks_blocked()
+        assert store.held is None
+        await engine.task_succeeded(request.input["token"], "1")
+        held.set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert (await engine.execution(arn)).status == "SUCCEEDED"
+        assert after.requests == []
+        assert engine._dispatcher._lanes == {}
 
 
 async def test_a_committed_result_is_never_asked_for_again(autojump_clock):
