@@ -8,7 +8,7 @@ from typing import Final
 
 from gateway.engine.door import Door
 from gateway.errors import ApiError
-from gateway.store.protocol import Change, ExecutionRow
+from gateway.store.protocol import Change, ExecutionRow, StoreConflict
 
 DELETING: Final = "State machine is in DELETING status"
 REDRIVES_MAX: Final = 1000
@@ -48,8 +48,14 @@ class Redrives:
         return (await self._door.fold(row)).redrive_token == token
 
     async def redrive(self, row: ExecutionRow, token: str | None) -> ExecutionRow:
-        """The execution as it runs again. Raises ApiError ExecutionNotRedrivable."""
-        return await self._door.redrive(row.id, self.check_alone, token)
+        """The execution as it runs again. Raises ApiError ExecutionNotRedrivable, and
+        ExecutionDoesNotExist."""
+        try:
+            return await self._door.redrive(row.id, self.check_alone, token)
+        except StoreConflict:
+            # Nobody else redrives one at the same time: it has been kept long enough, and is gone.
+            message = f"Execution Does Not Exist: '{row.arn}'"
+            raise ApiError("ExecutionDoesNotExist", message) from None
 
     async def redrive_child(self, number: int, also: Sequence[Change]) -> None:
         """For its map run; ``also`` stands in the same unit. Raises ApiError as ``redrive``."""

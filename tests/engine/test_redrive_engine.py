@@ -108,6 +108,25 @@ async def test_of_two_redrives_at_once_one_counts(store, autojump_clock):
         assert (await engine.execution(row.arn)).redrives == 1
 
 
+async def test_one_that_is_deleted_while_it_is_redriven_is_not_there(store, autojump_clock):
+    """Retention may take it between the look at it and the write: that is no defect."""
+    async with running(store) as engine:
+        row = await failed(engine)
+        write = store.commit
+
+        async def after_a_sweep(unit):
+            store.commit = write
+            assert await store.sweep(engine.now() + 1, 10) == 1
+            await write(unit)
+
+        store.commit = after_a_sweep
+        with pytest.raises(ApiError) as refused:
+            await engine.redrive_execution(row.arn, None)
+        assert refused.value.code == "ExecutionDoesNotExist"
+        assert row.arn in str(refused.value)
+        assert await store.map_runs(row.id) == []
+
+
 async def test_what_cannot_be_redriven(store, autojump_clock):
     """What runs, has succeeded, ended long ago or was redriven too often."""
     async with running(store) as engine:

@@ -150,11 +150,11 @@ class Functions:
 
     def _open(self) -> list[TaskRow]:
         """Tasks that stand; those of Express executions have no other place than memory."""
-        express = self._world.life.core.engine.express.rows._tables.tasks
-        durable = self._world.disk.tables().tasks
-        return [
-            row for tasks in (durable, express) for rows in tasks.values() for row in rows.values()
-        ]
+        places = [self._world.disk.tables().tasks]
+        # The first calls of a life come before its parts are known to the world.
+        if hasattr(self._world.life, "core"):
+            places.append(self._world.life.core.engine.express.rows._tables.tasks)
+        return [row for tasks in places for rows in tasks.values() for row in rows.values()]
 
 
 class _Once:
