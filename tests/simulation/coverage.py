@@ -58,6 +58,7 @@ KINDS = (
     "nested: a child begins",
     "nested: a child ends with its task",
     "nested: an end reaches its task",
+    "nested: an end reaches one that found it running",
     "reload: an execution goes on with its old definition",
     "reload: other revisions",
     "reload: other sinks",

@@ -15,6 +15,8 @@ ONCE = "arn:aws:lambda:us-east-1:123456789012:function:once"
 CALLBACK = "arn:aws:states:::sqs:sendMessage"
 CHILD, FOREVER = (f"arn:aws:states:us-east-1:123456789012:stateMachine:c{n}" for n in range(2))
 """Machines that tasks begin executions of; those of the second end only when they are stopped."""
+SHARED = "shared-"
+"""How the names begin of executions that several tasks may begin, or find running."""
 _NESTED = "arn:aws:states:::states:startExecution"
 _ERRORS = ("Custom", "States.ALL", "States.TaskFailed", "States.Timeout", "States.HeartbeatTimeout")
 _WITH_NAME = "{% $merge([$states.input, {'a': $states.context.State.Name}]) %}"
@@ -199,6 +201,9 @@ def _child(dice: Random, task: dict[str, Any], given: dict[str, Any]) -> dict[st
     machine = dice.choice((CHILD, CHILD, FOREVER)) if waited_for else CHILD
     if machine == FOREVER:
         task["TimeoutSeconds"] = dice.choice((5, 40))
+    if waited_for and dice.random() < 0.4:
+        name = f"{SHARED}{dice.randrange(2)}"
+        return {"StateMachineArn": machine, "Name": name, "Input": {"id": name, "items": [1]}}
     return {"StateMachineArn": machine, "Input": {**given, "items": [1]}}
 
 
