@@ -342,7 +342,8 @@ def _abort_below(run: Run, frame: Frame) -> None:
         return
     for number in sorted(frame.join.children):
         child = run.execution.frames[number]
-        if child.wait is None and (child.join is None or child.join.over):
+        if child.wait is None and (child.join is None or child.join.over or child.distributed):
+            # One that a redrive has not yet set going again ends as it was.
             continue
         _abort_below(run, child)
         map_run = None if child.wait is None else run.execution.map_run(child.wait)

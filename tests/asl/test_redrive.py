@@ -131,3 +131,20 @@ def test_a_parallel_state_that_fails_again_says_so_again():
     assert again.count("ParallelStateFailed") == 1
     assert again.count("TaskStateAborted") == 2
     assert driver.execution.status == "FAILED"
+
+
+def test_a_map_run_beside_a_fail_state_is_not_given_up_twice():
+    """The redrive fails again before the run is set going: then nothing of it can be given up."""
+    config = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    processor = {"ProcessorConfig": config, **machine(P=PASS)}
+    map_ = {"Type": "Map", "Label": "items", "ItemProcessor": processor, "End": True}
+    failing = machine(W={"Type": "Wait", "Seconds": 1, "Next": "F"}, F={"Type": "Fail"})
+    both = {"Type": "Parallel", "End": True, "Branches": [failing, machine(M=map_)]}
+    driver = Driver(machine(B=both), [1, 2])
+    assert driver.run(None).status == "FAILED"
+    assert [each for each in types(driver) if "Abort" in each] == [
+        "MapRunAborted",
+        "MapStateAborted",
+    ]
+    again = redriven(driver)
+    assert again == ["ExecutionRedriven", "ParallelStateFailed", "ExecutionFailed"]
