@@ -54,7 +54,6 @@ KINDS = (
     "kafka: the membership fails",
     "map run: an Express child has ended",
     "map run: an Express child is cut off",
-    "map run: an Express child is redriven",
     "nested: a child begins",
     "nested: a child ends with its task",
     "nested: an end reaches its task",
