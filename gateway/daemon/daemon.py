@@ -146,6 +146,8 @@ class Daemon:
         def keep_seconds() -> float:
             return self._state.config.settings.store.keep
 
-        seen = (now, keep_seconds, core.engine.awaited)
-        sweep = partial(sweep_forever, core.store, core.catalog, *seen, self._log)
+        spared = core.engine.awaited
+        sweep = partial(
+            sweep_forever, core.store, core.catalog, now, keep_seconds, spared, self._log
+        )
         return Service("retention", sweep, lambda: {"state": "running"})

@@ -199,10 +199,14 @@ class Dispatcher:
         return row if await self._handle(row.execution, start) else None
 
     async def _call(self, runner: Runner, row: TaskRow) -> Stimulus:
-        given, task = orjson.loads(row.input), (row.execution, row.number)
-        origin = partial(self._origin, row.execution)
         request = TaskRequest(
-            *(called(row.resource), given, _key(row), row.role, row.started_at, task, origin)
+            called(row.resource),
+            orjson.loads(row.input),
+            _key(row),
+            row.role,
+            called_at=row.started_at,
+            task=(row.execution, row.number),
+            origin=partial(self._origin, row.execution),
         )
         try:
             result = await self._result(runner, request)

@@ -73,7 +73,9 @@ SERVICES: Final[dict[str, Optimised]] = {
         "DynamoDB", "AmazonDynamoDBv2", ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
     ),
     "events": Optimised(
-        *("EventBridge", "AmazonEventBridge", ("PutEvents",)),
+        "EventBridge",
+        "AmazonEventBridge",
+        ("PutEvents",),
         complete=_say_whose,
         check=_all_entries,
     ),

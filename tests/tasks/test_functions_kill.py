@@ -51,6 +51,17 @@ def calls(folder):
     return [(int(pid), key) for pid, key in map(str.split, lines)]
 
 
+def cut_off(daemon, folder):
+    """Kill the daemon in the middle of the first call, whose process ends with it; the key of that
+    call. The next one comes to its end."""
+    ((pid, key),) = daemon.until(lambda: calls(folder))
+    daemon.process.kill()
+    daemon.end()
+    daemon.until(lambda: not alive(pid))
+    (folder / "go").touch()
+    return key
+
+
 @pytest.mark.parametrize("kind", [PYTHON, COMMAND], ids=["python", "command"])
 @pytest.mark.parametrize("interrupted", ["again", "fail"])
 def test_sigkill_in_the_middle_of_a_function(tmp_path, kind, interrupted):
@@ -67,11 +78,7 @@ def test_sigkill_in_the_middle_of_a_function(tmp_path, kind, interrupted):
     with running(config) as daemon:
         daemon.ready()
         arn = daemon.aws("StartExecution", stateMachineArn=machine, name="n")["executionArn"]
-        ((pid, key),) = daemon.until(lambda: calls(tmp_path))
-        daemon.process.kill()
-        daemon.end()
-        daemon.until(lambda: not alive(pid))
-    (tmp_path / "go").touch()
+        key = cut_off(daemon, tmp_path)
     with running(config) as daemon:
         daemon.ready()
         daemon.until(
@@ -107,11 +114,7 @@ def test_sigkill_in_the_middle_of_a_function_of_an_express_execution(tmp_path):
         daemon.ready()
         arn = daemon.aws("CreateStateMachine", **machine)["stateMachineArn"]
         daemon.aws("StartExecution", stateMachineArn=arn)
-        ((pid, key),) = daemon.until(lambda: calls(tmp_path))
-        daemon.process.kill()
-        daemon.end()
-        daemon.until(lambda: not alive(pid))
-    (tmp_path / "go").touch()
+        key = cut_off(daemon, tmp_path)
     with running(config) as daemon:
         assert "1 function;" in daemon.logged("ready")["summary"]
         ((_, anew),) = daemon.until(lambda: calls(tmp_path)[1:])

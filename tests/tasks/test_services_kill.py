@@ -34,6 +34,15 @@ class Working(AllServices):
         return {}
 
 
+def cut_off(daemon, service, calls):
+    """Kill the daemon in the middle of so many calls; the next ones are answered."""
+    for _ in range(calls):
+        assert service.asked.acquire(timeout=30)
+    daemon.process.kill()
+    daemon.end()
+    service.killed.set()
+
+
 def test_sigkill_while_services_work(tmp_path):
     """The first call of each optimised action, and of one with a client token, gets no answer. The
     next life's is the same one, the history shows one attempt, and the execution ends once."""
@@ -53,11 +62,7 @@ def test_sigkill_while_services_work(tmp_path):
                 daemon.aws("StartExecution", stateMachineArn=MACHINE + name)["executionArn"]
                 for name in names
             ]
-            for _ in names:
-                assert service.asked.acquire(timeout=30)
-            daemon.process.kill()
-            daemon.end()
-        service.killed.set()
+            cut_off(daemon, service, len(names))
         with running(config, environment) as daemon:
             daemon.ready()
             for arn in arns:
@@ -102,10 +107,7 @@ def test_sigkill_while_a_message_with_a_token_is_sent(tmp_path, answers):
         with running(config, environment) as daemon:
             daemon.ready()
             arn = daemon.aws("StartExecution", stateMachineArn=MACHINE + "ask")["executionArn"]
-            assert service.asked.acquire(timeout=30)
-            daemon.process.kill()
-            daemon.end()
-        service.killed.set()
+            cut_off(daemon, service, 1)
         with running(config, environment) as daemon:
             daemon.ready()
             daemon.until(lambda: types(daemon, arn)[-1] == "TaskSubmitted")
