@@ -253,9 +253,9 @@ class _Reader:
         return sorted(self.root.lines(), key=lambda line: line.born)
 
     def readings(self, event: Json) -> list[_Reader]:
-        """What it may be after the next event: one, but where several lines go on from a redrive,
-        which all follow the same event, and the event does not say whose it is."""
-        if event["previousEventId"] != self.root.revived or not self.redrives:
+        """What it may be after the next event: one, but where several lines may go on with it, and
+        it does not say whose it is."""
+        if not self._is_anybodys(event):
             self.read(event)
             return [self]
         found: list[_Reader] = []
@@ -273,6 +273,17 @@ class _Reader:
             if reading.taker is None:
                 return found
             others = others | {reading.taker}
+
+    def _is_anybodys(self, event: Json) -> bool:
+        """After a redrive all lines follow the same event; and where the result of a join fails its
+        state, what follows is that one's or is said of the one around it."""
+        previous = event["previousEventId"]
+        if self.redrives and previous == self.root.revived:
+            return True
+        return event["type"] in _OF_JOINS and any(
+            line.phase in {"Succeeded", "Evaluation"} and previous in line.lasts()
+            for line in self.root.lines()
+        )
 
     def read(self, event: Json) -> None:
         """The next event."""
@@ -486,6 +497,8 @@ class _Reader:
 
     def _begin_join(self, line: Line, event: Json) -> bool:
         state, revived = line.definition, line.last == line.revived
+        if line.phase != "Entered" and not revived and not state.get("Retry"):
+            return False
         if line.phase == "Started" and not revived and not self._gave_up(line):
             return False
         line.joined = not _is_distributed(state)

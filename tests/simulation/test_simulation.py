@@ -51,6 +51,36 @@ def test_as_many_seeds_as_there_is_time_for():
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
 
 
+def test_what_is_said_to_have_failed_is_what_did():
+    """The state whose catcher cannot be evaluated, and then the one around it."""
+    leaf = {"StartAt": "F", "States": {"F": {"Type": "Fail"}}}
+    catch = {"ErrorEquals": ["States.ALL"], "Next": "N", "Assign": {"v": "{% $nothing %}"}}
+    inner = {"Type": "Parallel", "Branches": [leaf], "Catch": [catch], "Next": "N"}
+    states = {"I": inner, "N": {"Type": "Pass", "End": True}}
+    outer = {"Type": "Parallel", "Branches": [{"StartAt": "I", "States": states}], "End": True}
+    definition = {"QueryLanguage": "JSONata", "StartAt": "O", "States": {"O": outer}}
+    driver = Driver(definition, {})
+    assert driver.run(None).status == "FAILED"
+    check_history(definition, driver.events(), "FAILED")
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_what_is_tried_again_is_what_failed(both):
+    """Not the Parallel state around it, though that would begin again with the same event; where
+    both may be tried again, both are thought of."""
+    retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 1}]
+    leaf = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
+    inner = {"Type": "Parallel", "Branches": [leaf], "Retry": retry, "End": True}
+    inner["Assign"] = {"v": "{% $states.input.nothing %}"}
+    around = {"Type": "Parallel", "Branches": [{"StartAt": "I", "States": {"I": inner}}]}
+    again = {"Retry": retry} if both else {}
+    states = {"O": {**around, **again, "End": True}}
+    definition = {"QueryLanguage": "JSONata", "StartAt": "O", "States": states}
+    driver = Driver(definition, {})
+    assert driver.run(None).status == "FAILED"
+    check_history(definition, driver.events(), "FAILED")
+
+
 def test_the_grammar_takes_a_history():
     """As the language core writes it, and each part of it from the start, it is grammatical."""
     events = history()
