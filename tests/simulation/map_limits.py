@@ -198,8 +198,9 @@ class Limiter:
 
     async def work(self) -> None:
         """Some times, if there is something that runs then."""
+        pace = self._dice.choice((10, 60))
         for _ in range(40):
-            await trio.sleep(self._dice.random() * 10)
+            await trio.sleep(self._dice.random() * pace)
             runs = self._world.disk.tables().map_runs.values()
             running = [run for run in runs if run.status == "RUNNING"]
             if running:

@@ -101,6 +101,8 @@ class World:
         self.file = File(dice, trace, self.sinks)
         self.life: Life
         self.post_room: trio.Nursery
+        self.items = dice.choice((3, 3, 3, 8))
+        """Of an order, at the most."""
         self.orders = [self._order(n) for n in range(dice.randint(1, 6))]
         self.queued: set[int] = set()
         """Orders that came by the queue."""
@@ -118,7 +120,8 @@ class World:
 
     def _order(self, number: int) -> dict[str, Any]:
         kind = self.dice.choice(("ignored", "misfit", "order", "order", "order", "order"))
-        body = {"id": number, "kind": kind, "items": [1, 2, 3][: self.dice.randrange(4)]}
+        items = range(1, self.dice.randint(1, self.items + 1))
+        body = {"id": number, "kind": kind, "items": list(items)}
         if kind == "misfit":
             body["order"] = body.pop("id")
         return body
