@@ -30,7 +30,7 @@ from gateway.api.statuses import (
 )
 from gateway.api.wire import answer, error_answer, read_body
 from gateway.errors import ApiError, Unavailable
-from gateway.store.protocol import StoreClosed, StoreFull
+from gateway.store.failures import StoreClosed, StoreFull
 
 _STORE_RETRY_SECONDS = 5.0
 

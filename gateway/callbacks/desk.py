@@ -27,7 +27,7 @@ from gateway.errors import ApiError, Unavailable
 from gateway.sources.webhook_request import ClientGone, Refusal, WebhookRequest
 from gateway.sources.webhook_routes import WebhookRoutes
 from gateway.sources.webhook_slots import Slots, unavailable
-from gateway.store.protocol import StoreClosed, StoreFull
+from gateway.store.failures import StoreClosed, StoreFull
 
 PATH: Final = "/callbacks/{token}"
 

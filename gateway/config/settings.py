@@ -25,7 +25,7 @@ from gateway.durations import Duration
 from gateway.engine.names import legal_name
 from gateway.sinks.retry import RetrySettings
 from gateway.sources.webhook import WebhookSource
-from gateway.store.protocol import Status
+from gateway.store.rows import Status
 from gateway.strict import Strict
 from gateway.workers.settings import WorkerSettings
 

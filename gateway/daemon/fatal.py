@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.errors import ApiError, ConfigError, Rejected, Unavailable
-from gateway.store.protocol import (
-    StoreClosed,
-    StoreFull,
-    StoreUnusable,
-)
+from gateway.store.failures import StoreClosed, StoreFull, StoreUnusable
 
 EXIT_FAILURE = 1
 EXIT_CONFIGURATION = 2

@@ -17,7 +17,9 @@ from gateway.engine.metrics import Metrics
 from gateway.errors import ApiError, Unavailable
 from gateway.sources.protocol import Intake
 from gateway.sources.webhook_routes import WebhookRoutes
-from gateway.store.protocol import LetterRow, MovePosition, PositionRow, StoreFull
+from gateway.store.changes import MovePosition
+from gateway.store.failures import StoreFull
+from gateway.store.rows import LetterRow, PositionRow
 from gateway.triggers.running import Running
 from gateway.triggers.trigger import Trigger
 

@@ -20,7 +20,8 @@ from gateway.daemon.reload import Reloader
 from gateway.daemon.state import State
 from gateway.daemon.system import Core, Edge
 from gateway.sources.kafka import KafkaSource
-from gateway.store.protocol import MovePosition, PositionRow
+from gateway.store.changes import MovePosition
+from gateway.store.rows import PositionRow
 
 
 def api_server(core: Core, edge: Edge, state: State, reloader: Reloader) -> Server:

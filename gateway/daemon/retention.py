@@ -8,7 +8,8 @@ import structlog
 import trio
 
 from gateway.engine.catalog import Catalog
-from gateway.store.protocol import Store, StoreFull
+from gateway.store.failures import StoreFull
+from gateway.store.protocol import Store
 
 EVERY_SECONDS = 60.0
 SHORTEST_SECONDS = 1.0

@@ -12,10 +12,7 @@ from typing import NamedTuple
 import trio
 
 from gateway.asl.resources import ACTIVITY, family
-from gateway.store.protocol import TaskRow
-
-Key = tuple[int, int]
-"""Execution and number of a task."""
+from gateway.store.rows import TaskKey, TaskRow
 
 
 class ActivityTask(NamedTuple):
@@ -30,17 +27,17 @@ class _Poll:
 
     def __init__(self) -> None:
         self.given = trio.Event()
-        self.key: Key | None = None
+        self.key: TaskKey | None = None
 
 
 class _Queue:
     """Tasks and polls of one activity; at most one of the two is waiting."""
 
     def __init__(self) -> None:
-        self.tasks: OrderedDict[Key, None] = OrderedDict()
+        self.tasks: OrderedDict[TaskKey, None] = OrderedDict()
         self.polls: deque[_Poll] = deque()
 
-    def put(self, key: Key, *, first: bool) -> None:
+    def put(self, key: TaskKey, *, first: bool) -> None:
         """Give the task to the poll that waits longest, or let it wait (``first``: at the head)."""
         if self.polls:
             poll = self.polls.popleft()
@@ -50,7 +47,7 @@ class _Queue:
             self.tasks[key] = None
             self.tasks.move_to_end(key, last=not first)
 
-    async def get(self) -> Key:
+    async def get(self) -> TaskKey:
         """The next task. A cancelled caller loses none."""
         if self.tasks:
             return self.tasks.popitem(last=False)[0]
@@ -73,7 +70,7 @@ class ActivityQueues:
 
     def __init__(self) -> None:
         self._queues: dict[str, _Queue] = {}
-        self._homes: dict[Key, _Queue] = {}
+        self._homes: dict[TaskKey, _Queue] = {}
         """The queue of each task that was put and has not ended."""
 
     def put(self, row: TaskRow, *, first: bool = False) -> None:
@@ -83,12 +80,12 @@ class ActivityQueues:
             self._homes[key] = self._queue(row.resource)
             self._homes[key].put(key, first=first)
 
-    def discard(self, key: Key) -> None:
+    def discard(self, key: TaskKey) -> None:
         """The task has ended."""
         if (queue := self._homes.pop(key, None)) is not None:
             queue.tasks.pop(key, None)
 
-    async def get(self, activity_arn: str) -> Key:
+    async def get(self, activity_arn: str) -> TaskKey:
         """The next task of the activity; may have ended meanwhile."""
         return await self._queue(activity_arn).get()
 

@@ -8,24 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-Key = tuple[int, int]
-"""Execution and number of a task."""
+from gateway.store.rows import TaskKey
 
 
 class Attached:
     """Which task waits for which execution."""
 
     def __init__(self) -> None:
-        self._awaited: dict[Key, int] = {}
-        self._tasks: dict[int, set[Key]] = {}
+        self._awaited: dict[TaskKey, int] = {}
+        self._tasks: dict[int, set[TaskKey]] = {}
         """By the execution that they wait for."""
 
-    def add(self, task: Key, execution: int) -> None:
+    def add(self, task: TaskKey, execution: int) -> None:
         """The task waits for it, until it is removed."""
         self._awaited[task] = execution
         self._tasks.setdefault(execution, set()).add(task)
 
-    def remove(self, task: Key) -> None:
+    def remove(self, task: TaskKey) -> None:
         """The task waits no longer, or never did."""
         execution = self._awaited.pop(task, None)
         if execution is not None:
@@ -33,11 +32,11 @@ class Attached:
             if not self._tasks[execution]:
                 del self._tasks[execution]
 
-    def awaited(self, task: Key) -> int | None:
+    def awaited(self, task: TaskKey) -> int | None:
         """What the task waits for."""
         return self._awaited.get(task)
 
-    def tasks(self, execution: int) -> Collection[Key]:
+    def tasks(self, execution: int) -> Collection[TaskKey]:
         """Those that wait for it."""
         return self._tasks.get(execution, ())
 

@@ -21,20 +21,9 @@ from gateway.engine.names import check_name
 from gateway.engine.publications import Publications
 from gateway.engine.tags import Tags
 from gateway.errors import ApiError
-from gateway.store.protocol import (
-    ActivityRow,
-    Change,
-    DeleteActivity,
-    DeleteMachine,
-    DeleteTags,
-    ExecutionFilter,
-    Insert,
-    MachineRow,
-    Page,
-    RevisionRow,
-    Store,
-    Upsert,
-)
+from gateway.store.changes import Change, DeleteActivity, DeleteMachine, DeleteTags, Insert, Upsert
+from gateway.store.protocol import ExecutionFilter, Page, Store
+from gateway.store.rows import ActivityRow, MachineRow, RevisionRow
 
 INITIAL = "INITIAL"
 """``revision_id`` of a machine that was never updated; AWS leaves it out of its answers."""

@@ -23,14 +23,14 @@ from gateway.asl import stimuli
 from gateway.asl.resources import ACTIVITY, called, family, pattern
 from gateway.asl.stimuli import Stimulus
 from gateway.engine.metrics import Metrics
-from gateway.store.protocol import Store, StoreClosed, TaskRow
+from gateway.store.failures import StoreClosed
+from gateway.store.protocol import Store
+from gateway.store.rows import TaskKey, TaskRow
 from gateway.tasks.protocol import Json, Place, Runner, TaskFailure, TaskRequest
 
 _KEYS: Final = UUID("1d0ee2a4-36a8-4f8e-9c4b-0a6a3c1f7a52")
 """Namespace of the idempotency keys; never to be changed."""
 
-Key = tuple[int, int]
-"""Execution and number of a task."""
 Handle = Callable[[int, Stimulus], Awaitable[bool]]
 
 
@@ -42,8 +42,8 @@ class _Lane:
         self.place = place
         self.concurrency = 1
         """As the runner said last; a reload may change it."""
-        self.waiting: OrderedDict[Key, TaskRow | None] = OrderedDict()
-        self.calls: dict[Key, trio.CancelScope] = {}
+        self.waiting: OrderedDict[TaskKey, TaskRow | None] = OrderedDict()
+        self.calls: dict[TaskKey, trio.CancelScope] = {}
 
     @property
     def has_room(self) -> bool:
@@ -69,8 +69,8 @@ class Dispatcher:
         self._runners = (*runners, _NoIntegration())
         self._lanes: dict[tuple[str, str], _Lane] = {}
         """By runner and place."""
-        self._homes: dict[Key, _Lane] = {}
-        self._spared: set[Key] = set()
+        self._homes: dict[TaskKey, _Lane] = {}
+        self._spared: set[TaskKey] = set()
         self._nursery: trio.Nursery | None = None
         self._closing = False
         self._idle = trio.Event()
@@ -114,7 +114,7 @@ class Dispatcher:
             lane = self._homes[key] = self._lane(row.resource, None)
             lane.waiting[key] = None
 
-    def discard(self, key: Key) -> None:
+    def discard(self, key: TaskKey) -> None:
         """The task has ended: a call of it is of no use any more."""
         lane = self._homes.pop(key, None)
         if lane is not None:
@@ -123,7 +123,7 @@ class Dispatcher:
                 call.cancel()
 
     @contextmanager
-    def spared(self, key: Key) -> Iterator[None]:
+    def spared(self, key: TaskKey) -> Iterator[None]:
         """Around an answer by token. Where that ends the task, whoever is being called may be who
         gave it, and is not cut off in the middle."""
         self._spared.add(key)
@@ -156,7 +156,7 @@ class Dispatcher:
             self._nursery.start_soon(self._work, lane, key, row)
 
     # ------------------------------------------------------------------- one task
-    async def _work(self, lane: _Lane, key: Key, known: TaskRow | None) -> None:
+    async def _work(self, lane: _Lane, key: TaskKey, known: TaskRow | None) -> None:
         outcome: Stimulus | None = None
         try:
             with lane.calls[key]:
@@ -175,7 +175,7 @@ class Dispatcher:
             if not self._busy():
                 self._idle.set()
 
-    async def _read_in_place(self, lane: _Lane, key: Key) -> TaskRow | None:
+    async def _read_in_place(self, lane: _Lane, key: TaskKey) -> TaskRow | None:
         """The row; None where the task has ended meanwhile, or its input says that it belongs
         elsewhere, and it waits there now."""
         row = await self._rows(key[0]).task(*key)

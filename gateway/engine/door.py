@@ -38,17 +38,10 @@ from gateway.engine.units import (
     history_changes,
 )
 from gateway.errors import ApiError
-from gateway.store.protocol import (
-    Change,
-    DeleteTimer,
-    ExecutionRow,
-    Insert,
-    RedriveExecution,
-    Store,
-    StoreClosed,
-    StoreFull,
-    Upsert,
-)
+from gateway.store.changes import Change, DeleteTimer, Insert, RedriveExecution, Upsert
+from gateway.store.failures import StoreClosed, StoreFull
+from gateway.store.protocol import Store
+from gateway.store.rows import ExecutionRow
 
 FULL_RETRY_SECONDS: Final = 5.0
 """Until what a full disk has refused is tried again."""

@@ -35,21 +35,17 @@ from gateway.engine.starts import Call, StartRequest, StartResult, Starts
 from gateway.engine.timers import Timers
 from gateway.engine.tokens import Token, new_token, read_token
 from gateway.errors import ApiError, Unavailable
-from gateway.store.protocol import (
-    Change,
-    DeleteTask,
+from gateway.store.changes import Change, DeleteTask, Insert, MoveTimer, Upsert
+from gateway.store.failures import StoreClosed, StoreFull
+from gateway.store.protocol import Store
+from gateway.store.rows import (
     DocumentRow,
     ExecutionRow,
     HistoryRow,
-    Insert,
-    MoveTimer,
     PositionRow,
-    Store,
-    StoreClosed,
-    StoreFull,
+    TaskKey,
     TaskRow,
     TimerRow,
-    Upsert,
 )
 from gateway.tasks.protocol import Runner, TaskRequest
 from gateway.tasks.s3 import S3
@@ -79,7 +75,7 @@ class Engine:
         self._outbox = outbox
         self._metrics = metrics
         self._queues = ActivityQueues()
-        self._beats: dict[tuple[int, int], int] = {}
+        self._beats: dict[TaskKey, int] = {}
         """When a task was last heard of, for tasks that have sent a heartbeat since the start."""
         self._door = Door(store, catalog, now, committed=self._committed, announce=self._end)
         self.histories = Histories(store, self._door.born)

@@ -18,7 +18,7 @@ from gateway.asl.events import Event, details, present, without_data
 from gateway.asl.execution import Execution
 from gateway.asl.records import INTERNAL, Record
 from gateway.engine.machine_settings import read_settings
-from gateway.store.protocol import ExecutionRow
+from gateway.store.rows import ExecutionRow
 
 _FATAL: Final = frozenset({r.ExecutionFailed, r.ExecutionAborted, r.ExecutionTimedOut})
 _ERROR_ENDS: Final = ("Failed", "Aborted", "TimedOut")

@@ -14,7 +14,8 @@ import trio
 
 from gateway.asl import stimuli
 from gateway.engine.door import Door
-from gateway.store.protocol import ExecutionFilter, Page, Store, StoreFull
+from gateway.store.failures import StoreFull
+from gateway.store.protocol import ExecutionFilter, Page, Store
 
 LONGEST_SECONDS: Final = 366 * 86_400
 """A wait of a year, leap year or not, still ends by itself."""

@@ -25,19 +25,11 @@ from gateway.engine.hot import Hot
 from gateway.engine.publications import Target
 from gateway.engine.timers import Timers
 from gateway.errors import ApiError
+from gateway.store.changes import Change, DeleteExpress, Insert, Unit
 from gateway.store.map_runs import MapRunRow, machine_of
 from gateway.store.memory import MemoryStore
-from gateway.store.protocol import (
-    Change,
-    DeleteExpress,
-    ExecutionRow,
-    ExpressRow,
-    Insert,
-    NotificationRow,
-    Store,
-    TimerRow,
-    Unit,
-)
+from gateway.store.protocol import Store
+from gateway.store.rows import ExecutionRow, ExpressRow, NotificationRow, TimerRow
 
 LONGEST_MS: Final = 300_000
 """No Express execution runs for longer than five minutes."""

@@ -14,8 +14,11 @@ import trio
 
 from gateway.asl.map_items import Child
 from gateway.engine.express import Express
+from gateway.store.changes import Upsert
+from gateway.store.failures import StoreConflict, StoreFull
 from gateway.store.map_runs import HoldMapRun, MapItemRow, MapRunRow
-from gateway.store.protocol import ExecutionRow, Store, StoreConflict, StoreFull, Upsert
+from gateway.store.protocol import Store
+from gateway.store.rows import ExecutionRow
 
 AT_ONCE: Final = 1000
 """Of one map run: they are held in memory."""

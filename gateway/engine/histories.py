@@ -21,7 +21,8 @@ from gateway.asl.codec import decode, document_numbers
 from gateway.asl.events import Event, Shown, history
 from gateway.asl.execution import Execution
 from gateway.asl.frame import Identity
-from gateway.store.protocol import ExecutionRow, Store
+from gateway.store.protocol import Store
+from gateway.store.rows import ExecutionRow
 
 READERS: Final = 16
 ALL_BYTES: Final = 64 * 1024 * 1024

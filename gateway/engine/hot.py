@@ -15,7 +15,7 @@ from gateway.asl.execution import Execution
 from gateway.asl.frame import Timer
 from gateway.asl.states.state import StateMachine
 from gateway.engine.execution_log import ExecutionLog
-from gateway.store.protocol import ExecutionRow
+from gateway.store.rows import ExecutionRow
 
 HOT_EXECUTIONS: Final = 4096
 HOT_BYTES: Final = 16 * 1024 * 1024

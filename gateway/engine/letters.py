@@ -15,16 +15,9 @@ from uuid import UUID, uuid5
 
 from gateway.errors import ApiError
 from gateway.sources.protocol import Message
-from gateway.store.protocol import (
-    Change,
-    DeleteLetter,
-    DeleteNotification,
-    LetterRow,
-    NotificationRow,
-    Page,
-    Store,
-    Upsert,
-)
+from gateway.store.changes import Change, DeleteLetter, DeleteNotification, Upsert
+from gateway.store.protocol import Page, Store
+from gateway.store.rows import LetterRow, NotificationRow
 
 _DEAD_LETTER = "dead-letter:"
 _IDS = UUID("0b6f4a3c-54f1-4c2a-9a9e-3f1d5c6f7e20")

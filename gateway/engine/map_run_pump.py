@@ -28,6 +28,7 @@ from gateway.engine.express_children import AT_ONCE, ExpressChildren
 from gateway.engine.map_results import MapResults
 from gateway.engine.starts import Starts
 from gateway.errors import ApiError
+from gateway.store.failures import StoreClosed, StoreConflict, StoreFull
 from gateway.store.map_runs import (
     CloseMapRun,
     CountMapRun,
@@ -39,7 +40,7 @@ from gateway.store.map_runs import (
     MapRunRow,
     machine_of,
 )
-from gateway.store.protocol import Store, StoreClosed, StoreConflict, StoreFull
+from gateway.store.protocol import Store
 from gateway.tasks.s3 import S3, S3Failed
 
 CHILDREN_AT_ONCE: Final = 100

@@ -16,20 +16,20 @@ from gateway.engine.express_children import ExpressChildren
 from gateway.engine.map_run_pump import MapRunPump
 from gateway.engine.redrive import Redrives
 from gateway.engine.starts import Starts
+from gateway.store.changes import Change, Insert
 from gateway.store.map_runs import (
     EndMapItem,
     EndMapRun,
     HoldMapRun,
     LimitMapRun,
     MapRunCounts,
+    MapRunKey,
     MapRunRow,
     RedriveMapRun,
 )
-from gateway.store.protocol import Change, ExecutionRow, Insert, Store
+from gateway.store.protocol import Store
+from gateway.store.rows import ExecutionRow
 from gateway.tasks.s3 import S3
-
-Key = tuple[int, int]
-"""Parent and number of a map run."""
 
 
 def is_child(row: ExecutionRow) -> bool:
@@ -63,7 +63,7 @@ class MapRuns:
         self._starts = starts
         self._redrives = redrives
         self._s3 = s3
-        self._pumps: dict[Key, MapRunPump] = {}
+        self._pumps: dict[MapRunKey, MapRunPump] = {}
         self._nursery: trio.Nursery | None = None
 
     async def run(self) -> None:
@@ -86,13 +86,13 @@ class MapRuns:
             self._pumps[key] = MapRunPump(row, *means)
             self._nursery.start_soon(self._pump, key)
 
-    async def _pump(self, key: Key) -> None:
+    async def _pump(self, key: MapRunKey) -> None:
         try:
             await self._pumps[key].run()
         finally:
             self._pumps.pop(key).closed.set()
 
-    async def _open_again(self, key: Key) -> None:
+    async def _open_again(self, key: MapRunKey) -> None:
         [row] = [row for row in await self._store.map_runs(key[0]) if row.number == key[1]]
         self._open(row)
 

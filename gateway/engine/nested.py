@@ -25,14 +25,15 @@ from gateway.asl.records import TaskFailed, TaskSucceeded
 from gateway.asl.resources import SYNC, SYNC_PARSED, pattern
 from gateway.asl.stimuli import Stimulus
 from gateway.engine.arns import unqualified
-from gateway.engine.attached import Attached, Key
+from gateway.engine.attached import Attached
 from gateway.engine.door import FULL_RETRY_SECONDS
 from gateway.engine.express import ExpressStart
 from gateway.engine.inputs import check_input
 from gateway.engine.names import check_name
 from gateway.engine.starts import Call
 from gateway.errors import ApiError
-from gateway.store.protocol import ExecutionRow, StoreFull, TaskRow
+from gateway.store.failures import StoreFull
+from gateway.store.rows import ExecutionRow, TaskKey, TaskRow
 from gateway.tasks.nested import Begun, ChildStart, NestedExecutions
 
 if TYPE_CHECKING:
@@ -51,11 +52,11 @@ class Nested:
         self._store = engine.store
         self._handle = handle
         self.runner = NestedExecutions(self.begin)
-        self._open: set[Key] = set()
+        self._open: set[TaskKey] = set()
         """Tasks that have not ended."""
         self._attached = Attached()
         # What is in it is bounded by what is in the store.
-        self._put, self._due = trio.open_memory_channel[Key](math.inf)
+        self._put, self._due = trio.open_memory_channel[TaskKey](math.inf)
 
     async def recover(self) -> None:
         """Find what a crash has left to be settled, and who waits for what."""
@@ -120,7 +121,7 @@ class Nested:
         if row.submitted_at is not None and (row.execution, row.number) in self._open:
             self.look((row.execution, row.number))
 
-    def task_ended(self, key: Key) -> None:
+    def task_ended(self, key: TaskKey) -> None:
         """Take note that a task has ended."""
         self._attached.remove(key)
         if key in self._open:
@@ -138,7 +139,7 @@ class Nested:
         """Executions that have to be kept: tasks that did not begin them wait for them."""
         return self._attached.executions()
 
-    def look(self, key: Key) -> None:
+    def look(self, key: TaskKey) -> None:
         """Something has happened to the task, or to its child."""
         self._put.send_nowait(key)
 
@@ -157,7 +158,7 @@ class Nested:
         elif own and own.status == "RUNNING" and not await self._was_answered(parent, number):
             await self._handle(own.id, stimuli.Stop(None, None))
 
-    async def _awaited(self, key: Key) -> ExecutionRow | None:
+    async def _awaited(self, key: TaskKey) -> ExecutionRow | None:
         """What a task waits for that it did not begin."""
         execution = self._attached.awaited(key)
         return None if execution is None else await self._store.execution_by_id(execution)

@@ -19,7 +19,9 @@ from gateway.engine.sink_pump import SinkPump
 from gateway.engine.sink_route import SinkRoute
 from gateway.engine.status_change import status_change_event
 from gateway.sinks.protocol import Outlet
-from gateway.store.protocol import Change, ExecutionRow, Insert, NotificationRow, Store, Upsert
+from gateway.store.changes import Change, Insert, Upsert
+from gateway.store.protocol import Store
+from gateway.store.rows import ExecutionRow, NotificationRow
 
 __all__ = ["Outbox", "SinkRoute"]
 

@@ -15,17 +15,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 import orjson
 
 from gateway.errors import ApiError
-from gateway.store.protocol import (
-    AliasRow,
-    Change,
-    DeleteAlias,
-    DeleteVersion,
-    Insert,
-    RevisionRow,
-    Store,
-    Upsert,
-    VersionRow,
-)
+from gateway.store.changes import Change, DeleteAlias, DeleteVersion, Insert, Upsert
+from gateway.store.protocol import Store
+from gateway.store.rows import AliasRow, RevisionRow, VersionRow
 
 if TYPE_CHECKING:
     from gateway.engine.catalog import Catalog

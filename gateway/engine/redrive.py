@@ -8,7 +8,9 @@ from typing import Final
 
 from gateway.engine.door import Door
 from gateway.errors import ApiError
-from gateway.store.protocol import Change, ExecutionRow, StoreConflict
+from gateway.store.changes import Change
+from gateway.store.failures import StoreConflict
+from gateway.store.rows import ExecutionRow
 
 DELETING: Final = "State machine is in DELETING status"
 REDRIVES_MAX: Final = 1000

@@ -22,16 +22,10 @@ from gateway.engine.sink_route import SinkRoute
 from gateway.errors import Gone, Rejected, Unavailable
 from gateway.sinks.protocol import Outlet
 from gateway.sinks.retry import RetrySettings
-from gateway.store.protocol import (
-    Change,
-    DeleteLetter,
-    DeleteNotification,
-    Insert,
-    NotificationRow,
-    Store,
-    StoreFull,
-    Upsert,
-)
+from gateway.store.changes import Change, DeleteLetter, DeleteNotification, Insert, Upsert
+from gateway.store.failures import StoreFull
+from gateway.store.protocol import Store
+from gateway.store.rows import NotificationRow
 
 CONCURRENCY: Final = 32
 """Notifications of one sink that are being sent at a time, each of another execution."""

@@ -14,7 +14,7 @@ from gateway.asl.scope import Expression, Scope
 from gateway.errors import Rejected
 from gateway.sinks.protocol import Notification, Sink
 from gateway.sinks.retry import RetrySettings
-from gateway.store.protocol import ExecutionRow, NotificationRow, Status
+from gateway.store.rows import ExecutionRow, NotificationRow, Status
 
 
 @dataclass(frozen=True, slots=True)

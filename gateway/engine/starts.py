@@ -16,17 +16,10 @@ from gateway.engine.catalog import Catalog
 from gateway.engine.door import Door, newborn
 from gateway.engine.execution_log import execution_log
 from gateway.engine.hot import Hot
+from gateway.store.changes import Change, Insert, MovePosition, Upsert
 from gateway.store.map_runs import HoldMapRun, MapItemRow, MapRunRow, machine_of
-from gateway.store.protocol import (
-    Change,
-    ExecutionRow,
-    Insert,
-    MovePosition,
-    PositionRow,
-    RevisionRow,
-    Store,
-    Upsert,
-)
+from gateway.store.protocol import Store
+from gateway.store.rows import ExecutionRow, PositionRow, RevisionRow, TaskKey
 
 
 class Call(NamedTuple):
@@ -34,7 +27,7 @@ class Call(NamedTuple):
 
     key: str
     """The same where it is made again, and of no other call."""
-    waits: tuple[int, int] | None
+    waits: TaskKey | None
     """Execution and number of the task, where that waits for the end of what it begins."""
     called_at: int | None
     """When it was first made, where it is made again because a crash has cut it off."""

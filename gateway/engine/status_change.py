@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from gateway.engine.arns import qualified
-from gateway.store.protocol import ExecutionRow
+from gateway.store.rows import ExecutionRow
 
 Json: TypeAlias = Any
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from gateway.errors import ApiError
-from gateway.store.protocol import Change, DeleteTags, Store, TagsRow, Upsert
+from gateway.store.changes import Change, DeleteTags, Upsert
+from gateway.store.protocol import Store
+from gateway.store.rows import TagsRow
 
 if TYPE_CHECKING:
     from gateway.engine.catalog import Catalog

@@ -13,17 +13,10 @@ from typing import Final
 import structlog
 import trio
 
-from gateway.store.protocol import (
-    Change,
-    DeleteTimer,
-    Insert,
-    MoveTimer,
-    Store,
-    StoreClosed,
-    StoreFull,
-    TimerRow,
-    Upsert,
-)
+from gateway.store.changes import Change, DeleteTimer, Insert, MoveTimer, Upsert
+from gateway.store.failures import StoreClosed, StoreFull
+from gateway.store.protocol import Store
+from gateway.store.rows import TimerRow
 
 WINDOW_MS: Final = 60_000
 WINDOW_ROWS: Final = 10_000

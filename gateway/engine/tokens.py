@@ -10,7 +10,7 @@ from base64 import urlsafe_b64decode
 from typing import NamedTuple
 
 from gateway.asl.tokens import FORM, VERSION, token_hash, token_text
-from gateway.store.protocol import TaskRow
+from gateway.store.rows import TaskRow
 
 
 class Token(NamedTuple):

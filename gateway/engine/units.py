@@ -13,19 +13,9 @@ from gateway.asl.execution import Execution
 from gateway.asl.frame import MapRun, Task, Timer, map_run_arn
 from gateway.asl.frames import Effect
 from gateway.asl.map_run_records import MapRunFailed, MapRunRedriven, MapRunSucceeded
+from gateway.store.changes import Change, DeleteTask, DeleteTimer, EndExecution, Insert, Upsert
 from gateway.store.map_runs import EndMapRun, MapRunRow, RedriveMapItems, RedriveMapRun
-from gateway.store.protocol import (
-    Change,
-    DeleteTask,
-    DeleteTimer,
-    DocumentRow,
-    EndExecution,
-    HistoryRow,
-    Insert,
-    TaskRow,
-    TimerRow,
-    Upsert,
-)
+from gateway.store.rows import DocumentRow, HistoryRow, TaskRow, TimerRow
 
 CONTINUE: Final = "continue"
 """Kind of the timer row (number 0) of an execution whose budget was spent: it goes on at once."""

@@ -8,14 +8,8 @@ from gateway.asl.execution import Execution
 from gateway.engine.door import Door
 from gateway.engine.units import CONTINUE, effect_row
 from gateway.store.map_runs import MapRunRow
-from gateway.store.protocol import (
-    ExecutionFilter,
-    ExecutionRow,
-    Page,
-    Store,
-    TaskRow,
-    TimerRow,
-)
+from gateway.store.protocol import ExecutionFilter, Page, Store
+from gateway.store.rows import ExecutionRow, TaskRow, TimerRow
 
 PAGE = 200
 _MOVING = frozenset({"timeout", "heartbeat"})

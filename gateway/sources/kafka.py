@@ -26,7 +26,7 @@ from pydantic import (
 
 from gateway.durations import Duration
 from gateway.sources.protocol import Intake
-from gateway.store.protocol import PositionRow
+from gateway.store.rows import PositionRow
 from gateway.strict import Strict
 
 

@@ -17,7 +17,7 @@ from gateway.sources.kafka_events import Batch, OutOfRange, Partition, Record
 from gateway.sources.kafka_message import message_of
 from gateway.sources.kafka_window import Window
 from gateway.sources.protocol import Intake
-from gateway.store.protocol import PositionRow
+from gateway.store.rows import PositionRow
 
 
 def delays(first: float = 0.5, most: float = 30.0) -> Iterator[float]:

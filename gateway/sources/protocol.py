@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 import structlog
 
-from gateway.store.protocol import PositionRow
+from gateway.store.rows import PositionRow
 
 if TYPE_CHECKING:
     from gateway.aws.client import Aws

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
+MapRunKey: TypeAlias = tuple[int, int]
+"""Parent and number of a map run."""
+
 
 class MapRunRow(NamedTuple):
     """One run of a Distributed Map. Key: (execution, number); the ARN is unique, too."""

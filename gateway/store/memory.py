@@ -15,29 +15,27 @@ import trio
 
 from gateway.asl.resources import SYNC, SYNC_PARSED, pattern
 from gateway.errors import Rejected
+from gateway.store.changes import Unit
+from gateway.store.failures import StoreClosed
 from gateway.store.memory_map_runs import MemoryMapRuns
 from gateway.store.memory_tables import Tables
 from gateway.store.paging import execution_key, letter_key, make_key
-from gateway.store.protocol import (
+from gateway.store.protocol import ExecutionFilter, Listing, Page, Stats
+from gateway.store.rows import (
     ActivityRow,
     AliasRow,
-    ExecutionFilter,
     ExecutionRow,
     ExpressRow,
     HistoryRow,
     LetterRow,
-    Listing,
     MachineRow,
     NotificationRow,
-    Page,
     PositionRow,
     RevisionRow,
-    Stats,
-    StoreClosed,
     TagsRow,
+    TaskKey,
     TaskRow,
     TimerRow,
-    Unit,
     VersionRow,
 )
 
@@ -194,7 +192,7 @@ class MemoryStore(MemoryMapRuns):
         wanted = (parent, number)
         return next((row for row in self._children_of_tasks() if _waiting(row) == wanted), None)
 
-    async def unsettled(self) -> list[tuple[int, int]]:
+    async def unsettled(self) -> list[TaskKey]:
         """Tasks of which, and of whose executions, only one has ended."""
         await trio.lowlevel.checkpoint()
         open_ = {(row.execution, row.number) for row in _nested(self._tables.tasks)}

@@ -9,21 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 
-from gateway.store.map_runs import (
-    CloseMapRun,
-    CountMapRun,
-    EndMapItem,
-    EndMapRun,
-    HoldMapRun,
-    LimitMapRun,
-    MapItemRow,
-    MapRunRow,
-    RedriveMapItems,
-    RedriveMapRun,
-)
-from gateway.store.protocol import (
-    ActivityRow,
-    AliasRow,
+from gateway.store.changes import (
     Change,
     DeleteActivity,
     DeleteAlias,
@@ -35,26 +21,43 @@ from gateway.store.protocol import (
     DeleteTask,
     DeleteTimer,
     DeleteVersion,
-    DocumentRow,
     EndExecution,
+    Insert,
+    MovePosition,
+    MoveTimer,
+    RedriveExecution,
+    Unit,
+    Upsert,
+)
+from gateway.store.failures import StoreConflict
+from gateway.store.map_runs import (
+    CloseMapRun,
+    CountMapRun,
+    EndMapItem,
+    EndMapRun,
+    HoldMapRun,
+    LimitMapRun,
+    MapItemRow,
+    MapRunKey,
+    MapRunRow,
+    RedriveMapItems,
+    RedriveMapRun,
+)
+from gateway.store.rows import (
+    ActivityRow,
+    AliasRow,
+    DocumentRow,
     ExecutionRow,
     ExpressRow,
     HistoryRow,
-    Insert,
     LetterRow,
     MachineRow,
-    MovePosition,
-    MoveTimer,
     NotificationRow,
     PositionRow,
-    RedriveExecution,
     RevisionRow,
-    StoreConflict,
     TagsRow,
     TaskRow,
     TimerRow,
-    Unit,
-    Upsert,
     VersionRow,
 )
 
@@ -82,8 +85,8 @@ class Tables:
         self.tags: dict[str, TagsRow] = {}
         self.express: dict[int, ExpressRow] = {}
         self.activities: dict[str, ActivityRow] = {}
-        self.map_runs: dict[tuple[int, int], MapRunRow] = {}
-        self.map_items: dict[tuple[int, int], dict[int, MapItemRow]] = {}
+        self.map_runs: dict[MapRunKey, MapRunRow] = {}
+        self.map_items: dict[MapRunKey, dict[int, MapItemRow]] = {}
         self.positions: dict[tuple[str, str, int], PositionRow] = {}
         self.last_execution = 0
         self.last_revision = 0

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import Literal, Protocol
 
-from gateway.store.map_runs import MapItemRow, MapRunChange, MapRunRow, MapRunStore
+from gateway.store.changes import Unit
+from gateway.store.map_runs import MapRunKey, MapRunStore
 from gateway.store.rows import (
     ActivityRow,
     AliasRow,
-    DocumentRow,
     ExecutionRow,
     ExpressRow,
     HistoryRow,
@@ -27,220 +27,11 @@ from gateway.store.rows import (
     RevisionRow,
     Status,
     TagsRow,
+    TaskKey,
     TaskRow,
     TimerRow,
     VersionRow,
 )
-
-__all__ = [
-    "ActivityRow",
-    "AliasRow",
-    "Change",
-    "DeleteActivity",
-    "DeleteAlias",
-    "DeleteExpress",
-    "DeleteLetter",
-    "DeleteMachine",
-    "DeleteNotification",
-    "DeleteTags",
-    "DeleteTask",
-    "DeleteTimer",
-    "DeleteVersion",
-    "DocumentRow",
-    "EndExecution",
-    "ExecutionFilter",
-    "ExecutionRow",
-    "ExpressRow",
-    "HistoryRow",
-    "Insert",
-    "LetterRow",
-    "Listing",
-    "MachineRow",
-    "MovePosition",
-    "MoveTimer",
-    "NotificationRow",
-    "OpenStore",
-    "Page",
-    "PositionRow",
-    "RedriveExecution",
-    "RevisionRow",
-    "Stats",
-    "Status",
-    "Store",
-    "StoreBusy",
-    "StoreClosed",
-    "StoreConflict",
-    "StoreFull",
-    "StoreTooNew",
-    "StoreUnusable",
-    "TagsRow",
-    "TaskRow",
-    "TimerRow",
-    "Unit",
-    "Upsert",
-    "VersionRow",
-]
-
-
-# -------------------------------------------------------------------------- changes
-
-
-class Insert(NamedTuple):
-    """A new row; that its key is free is the caller's promise (a breach fails the whole unit)."""
-
-    row: (
-        ExecutionRow
-        | HistoryRow
-        | DocumentRow
-        | TimerRow
-        | TaskRow
-        | NotificationRow
-        | LetterRow
-        | MachineRow
-        | RevisionRow
-        | VersionRow
-        | AliasRow
-        | ExpressRow
-        | ActivityRow
-        | MapRunRow
-        | MapItemRow
-    )
-
-
-class EndExecution(NamedTuple):
-    """A running execution's status turns final. Other changes delete its timers and tasks."""
-
-    execution: int
-    status: Status
-    stop_at: int
-    output: str | None
-    error: str | None
-    cause: str | None
-
-
-class RedriveExecution(NamedTuple):
-    """An execution that has ended runs again; what its end had said is gone."""
-
-    execution: int
-    at: int
-
-
-class Upsert(NamedTuple):
-    """Put a row in the place of the one with its key, or where there is none."""
-
-    row: (
-        TimerRow
-        | TaskRow
-        | NotificationRow
-        | LetterRow
-        | MachineRow
-        | AliasRow
-        | TagsRow
-        | MapItemRow
-    )
-
-
-class MovePosition(NamedTuple):
-    """A position moves forwards only; ``force`` (the command line) sets it anywhere."""
-
-    row: PositionRow
-    force: bool = False
-
-
-class MoveTimer(NamedTuple):
-    """A timer that still stands is due later; one that is gone stays gone, none is ever due
-    earlier."""
-
-    row: TimerRow
-
-
-class DeleteTimer(NamedTuple):
-    """The timer is no longer waited for; deleting one that is gone is fine, as for all deletes."""
-
-    execution: int
-    number: int
-    kind: str
-
-
-class DeleteTask(NamedTuple):
-    """The task has ended."""
-
-    execution: int
-    number: int
-
-
-class DeleteNotification(NamedTuple):
-    """The sink has accepted it, or it has become a letter."""
-
-    id: str
-
-
-class DeleteLetter(NamedTuple):
-    """It was retried or dropped."""
-
-    id: str
-
-
-class DeleteMachine(NamedTuple):
-    """Removes the machine; its revisions go when no execution refers to them (``Store.sweep``)."""
-
-    arn: str
-
-
-class DeleteVersion(NamedTuple):
-    """Removes a version; the revision stays."""
-
-    machine_arn: str
-    number: int
-
-
-class DeleteAlias(NamedTuple):
-    """Removes an alias."""
-
-    machine_arn: str
-    name: str
-
-
-class DeleteTags(NamedTuple):
-    """The resource has no tags any more."""
-
-    arn: str
-
-
-class DeleteExpress(NamedTuple):
-    """The Express execution has ended."""
-
-    id: int
-
-
-class DeleteActivity(NamedTuple):
-    """Removes the activity's registration."""
-
-    arn: str
-
-
-Change: TypeAlias = (
-    Insert
-    | EndExecution
-    | RedriveExecution
-    | Upsert
-    | MovePosition
-    | MoveTimer
-    | DeleteTimer
-    | DeleteTask
-    | DeleteNotification
-    | DeleteLetter
-    | DeleteMachine
-    | DeleteVersion
-    | DeleteAlias
-    | DeleteTags
-    | DeleteExpress
-    | DeleteActivity
-    | MapRunChange
-)
-Unit: TypeAlias = Sequence[Change]
-
-# -------------------------------------------------------------------------- reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +62,7 @@ class ExecutionFilter:
     version: int | None = None
     alias: str | None = None
     redriven: bool | None = None
-    map_run: tuple[int, int] | None = None
+    map_run: MapRunKey | None = None
     """Execution and number of a map run whose children they are; the machine's ARN is theirs."""
 
 
@@ -290,33 +81,6 @@ class Stats:
     """scheduled_at of the oldest queued task."""
     oldest_open_task: int | None = None
     """started_at of the oldest task that was handed out."""
-
-
-class StoreFull(Exception):
-    """The disk is full: nothing of the unit was written, and the same unit may be tried again."""
-
-
-class StoreConflict(Exception):
-    """The unit breaks its caller's promise: the key of an inserted row is taken, the execution that
-    it ends is not running, or the one that it redrives has not ended. Nothing of the unit was
-    written; the units beside it were."""
-
-
-class StoreClosed(Exception):
-    """The store has been closed or its disk has failed (``__cause__``). A unit that was under way
-    may or may not be on disk; nobody was told that it is."""
-
-
-class StoreUnusable(Exception):
-    """The database cannot be opened; the message says which one, why, and what would help."""
-
-
-class StoreBusy(StoreUnusable):
-    """Another process holds this database; the message says which."""
-
-
-class StoreTooNew(StoreUnusable):
-    """The database was written by a newer version of Stategate."""
 
 
 class Store(MapRunStore, Protocol):
@@ -395,7 +159,7 @@ class Store(MapRunStore, Protocol):
         """The execution for whose end the task of this number waits, or waited."""
         ...
 
-    async def unsettled(self) -> list[tuple[int, int]]:
+    async def unsettled(self) -> list[TaskKey]:
         """Execution and number of tasks that are open while what they wait for has ended, or the
         other way round."""
         ...

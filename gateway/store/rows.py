@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, TypeAlias
 
 Status: TypeAlias = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
+TaskKey: TypeAlias = tuple[int, int]
+"""Execution and number of a task."""
 
 
 class ExecutionRow(NamedTuple):

@@ -14,6 +14,7 @@ import orjson
 from gateway.asl.context import iso
 from gateway.asl.resources import SYNC, SYNC_PARSED, parts, pattern
 from gateway.errors import ApiError
+from gateway.store.rows import TaskKey
 from gateway.tasks.protocol import Json, Place, TaskFailure, TaskRequest
 
 _CONCURRENCY: Final = 1000
@@ -29,7 +30,7 @@ class ChildStart(NamedTuple):
     trace: str | None
     key: str
     """Of the call: made again, it gives the execution that it began."""
-    waits: tuple[int, int] | None
+    waits: TaskKey | None
     """Execution and number of the task that is over when the child is; None: its start is all."""
     called_at: int | None
     """When the call was first made, where it is made again."""

@@ -21,6 +21,7 @@ import orjson
 if TYPE_CHECKING:
     from gateway.aws.client import Aws
     from gateway.aws.connections import Reply
+    from gateway.store.rows import TaskKey
     from gateway.tasks.functions.registry import Functions
     from gateway.tasks.http_invoke import HttpConnections
     from gateway.tasks.http_request import HttpRequest
@@ -56,7 +57,7 @@ class TaskRequest:
     """ARN of the role to call as."""
     called_at: int | None = field(default=None, compare=False)
     """When it was called first, where a crash cut that call off: milliseconds since the epoch."""
-    task: tuple[int, int] | None = None
+    task: TaskKey | None = None
     """Execution and number, under which it is known here; None where it belongs to none."""
     origin: Callable[[], Awaitable[tuple[str, ...]]] = field(default=_nobody, compare=False)
     """Gives the ARNs of its execution and of the state machine; none where it belongs to none, or

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import trio
 
-from gateway.store.protocol import ExecutionRow
+from gateway.store.rows import ExecutionRow
 
 
 class Running:

@@ -18,7 +18,8 @@ from gateway.engine.metrics import Metrics
 from gateway.engine.starts import StartRequest, StartResult
 from gateway.errors import ApiError, Unavailable
 from gateway.sources.protocol import Filtered, Message, Outcome, Refused, Started
-from gateway.store.protocol import LetterRow, PositionRow, Upsert
+from gateway.store.changes import Upsert
+from gateway.store.rows import LetterRow, PositionRow
 from gateway.triggers.mapping import Accepted, Mapping, Unfit, Unwanted, Verdict
 from gateway.triggers.running import Running
 

@@ -13,7 +13,7 @@ from gateway.api.model import step_functions_model
 from gateway.api.operations.operation import Service
 from gateway.api.protocol import Protocol
 from gateway.errors import ApiError, Unavailable
-from gateway.store.protocol import StoreFull
+from gateway.store.failures import StoreFull
 
 
 async def post(protocol, target, body=b"{}"):

@@ -9,7 +9,8 @@ import pytest
 from gateway.api.health import Health
 from gateway.api.model import Model
 from gateway.api.operations.stategate_model import STATEGATE
-from gateway.store.protocol import Insert, LetterRow
+from gateway.store.changes import Insert
+from gateway.store.rows import LetterRow
 
 
 async def ask(api, operation, **members):

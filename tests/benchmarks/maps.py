@@ -14,7 +14,7 @@ from gateway.engine.catalog import Catalog
 from gateway.engine.engine import Engine
 from gateway.engine.metrics import Metrics
 from gateway.engine.outbox import Outbox
-from gateway.store.protocol import ExecutionRow
+from gateway.store.rows import ExecutionRow
 from gateway.store.sqlite import open_sqlite
 from tests.benchmarks.core import clock
 from tests.benchmarks.report import Line

@@ -14,8 +14,8 @@ from html_reading import Page
 from structlog.testing import capture_logs
 
 from gateway.engine.callbacks import given_answers
+from gateway.store.failures import StoreFull
 from gateway.store.memory import MemoryStore
-from gateway.store.protocol import StoreFull
 from gateway.tasks.protocol import Place, TaskRequest
 from tests.engine.rig import machine
 

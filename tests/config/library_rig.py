@@ -25,7 +25,7 @@ from gateway.engine.outbox import Outbox
 from gateway.sources.protocol import Message
 from gateway.sources.webhook_request import WebhookRequest
 from gateway.store.memory import open_memory
-from gateway.store.protocol import ExecutionRow
+from gateway.store.rows import ExecutionRow
 from gateway.tasks.protocol import Place, TaskFailure, TaskRequest
 from gateway.triggers.running import Running
 from gateway.triggers.trigger import Trigger

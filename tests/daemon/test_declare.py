@@ -8,8 +8,8 @@ import structlog
 from gateway.config.load import load_config
 from gateway.daemon.declare import declare
 from gateway.engine.catalog import Catalog
+from gateway.store.failures import StoreFull
 from gateway.store.memory import open_memory
-from gateway.store.protocol import StoreFull
 from tests.daemon.process import PASS, write_config
 
 CONFIG = """

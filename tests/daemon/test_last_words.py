@@ -14,11 +14,7 @@ import structlog
 from gateway.daemon.fatal import fatal_lines
 from gateway.daemon.logs import configure_logs
 from gateway.errors import ConfigError, Problem
-from gateway.store.protocol import (
-    StoreBusy,
-    StoreClosed,
-    StoreFull,
-)
+from gateway.store.failures import StoreBusy, StoreClosed, StoreFull
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import structlog
 import trio
 
 from gateway.daemon.retention import BATCH, EVERY_SECONDS, sweep_forever
-from gateway.store.protocol import StoreFull
+from gateway.store.failures import StoreFull
 
 
 class Sweeps:

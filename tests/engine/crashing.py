@@ -20,8 +20,10 @@ from gateway.engine.metrics import Metrics
 from gateway.engine.outbox import Outbox
 from gateway.engine.starts import StartRequest
 from gateway.errors import ApiError, Unavailable
+from gateway.store.changes import Insert
+from gateway.store.failures import StoreClosed, StoreFull
 from gateway.store.memory import MemoryStore
-from gateway.store.protocol import Insert, NotificationRow, StoreClosed, StoreFull
+from gateway.store.rows import NotificationRow
 from tests.engine.outbox_rig import FINAL, OUTLET, FakeSink, route
 from tests.engine.rig import ACTIVITY, clock
 

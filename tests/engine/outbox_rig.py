@@ -13,8 +13,10 @@ from gateway.engine.metrics import Metrics
 from gateway.engine.outbox import Outbox, SinkRoute
 from gateway.sinks.protocol import Notification, Outlet
 from gateway.sinks.retry import RetrySettings
+from gateway.store.changes import Change
 from gateway.store.memory import MemoryStore
-from gateway.store.protocol import Change, ExecutionRow, LetterRow, NotificationRow, Page, Status
+from gateway.store.protocol import Page
+from gateway.store.rows import ExecutionRow, LetterRow, NotificationRow, Status
 
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:fulfil"
 FINAL: frozenset[Status] = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})

@@ -11,8 +11,9 @@ from gateway.engine import compiled
 from gateway.engine.catalog import INITIAL, Catalog
 from gateway.engine.machine_settings import read_settings
 from gateway.errors import ApiError
+from gateway.store.changes import EndExecution, Insert
 from gateway.store.memory import open_memory
-from gateway.store.protocol import EndExecution, ExecutionRow, Insert
+from gateway.store.rows import ExecutionRow
 
 
 def definition(comment="", **state):

@@ -9,8 +9,10 @@ from gateway.engine.engine import Engine
 from gateway.engine.starts import StartRequest
 from gateway.engine.verify import verify
 from gateway.errors import ApiError, Unavailable
+from gateway.store.changes import Upsert
+from gateway.store.failures import StoreFull
 from gateway.store.memory import MemoryStore
-from gateway.store.protocol import LetterRow, PositionRow, StoreFull, Upsert
+from gateway.store.rows import LetterRow, PositionRow
 from tests.engine.rig import ACTIVITY, TASK, build, clock, machine, running, wait_status
 
 YEAR = 365 * 86_400

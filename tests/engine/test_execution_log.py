@@ -11,8 +11,8 @@ from gateway.engine.execution_log import worth
 from gateway.engine.express import ExpressStart
 from gateway.engine.publications import Target
 from gateway.errors import ApiError
+from gateway.store.failures import StoreFull
 from gateway.store.memory import open_memory
-from gateway.store.protocol import StoreFull
 from tests.engine.test_map_runs import distributed
 
 GROUP = {"logGroupArn": "arn:aws:logs:us-east-1:123456789012:log-group:any:*"}

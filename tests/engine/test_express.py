@@ -13,8 +13,8 @@ from gateway.asl import flow
 from gateway.engine.express import RUNNING_MAX, ExpressStart
 from gateway.engine.publications import Target
 from gateway.errors import ApiError
+from gateway.store.failures import StoreFull
 from gateway.store.memory import open_memory
-from gateway.store.protocol import StoreFull
 
 PASS = machine(A={"Type": "Pass", "Result": "done", "End": True})
 SLEEP = machine(A={"Type": "Wait", "Seconds": 100, "End": True})

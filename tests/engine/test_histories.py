@@ -9,7 +9,7 @@ from gateway.engine import histories
 from gateway.engine.engine import Engine
 from gateway.engine.starts import StartRequest
 from gateway.store.memory import MemoryStore
-from gateway.store.protocol import ExecutionRow
+from gateway.store.rows import ExecutionRow
 from tests.engine.rig import ACTIVITY, TASK, machine, running
 
 TURNS = 120

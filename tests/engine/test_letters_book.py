@@ -17,7 +17,8 @@ from gateway.engine.letters import (
 )
 from gateway.errors import ApiError, Gone, Rejected, Unavailable
 from gateway.sources.protocol import Message
-from gateway.store.protocol import LetterRow, Page
+from gateway.store.protocol import Page
+from gateway.store.rows import LetterRow
 
 MESSAGE = Message(
     "m-1",

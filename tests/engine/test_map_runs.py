@@ -10,9 +10,11 @@ import trio
 
 from gateway.engine.engine import Engine
 from gateway.engine.verify import verify
+from gateway.store.failures import StoreFull
 from gateway.store.map_runs import CountMapRun, HoldMapRun, MapItemRow
 from gateway.store.memory import open_memory
-from gateway.store.protocol import ExecutionFilter, ExecutionRow, Page, StoreFull
+from gateway.store.protocol import ExecutionFilter, Page
+from gateway.store.rows import ExecutionRow
 from tests.engine.rig import ACTIVITY, TASK, build, running, wait_status
 
 PASS = {"Type": "Pass", "End": True}

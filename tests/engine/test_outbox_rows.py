@@ -10,16 +10,10 @@ from gateway.asl.errors import StateError
 from gateway.engine.letters import dead_letter_sink, message_letter
 from gateway.errors import Rejected, Unavailable
 from gateway.sources.protocol import Message
+from gateway.store.changes import DeleteLetter, DeleteNotification, Insert, Unit
+from gateway.store.failures import StoreClosed, StoreFull
 from gateway.store.memory import MemoryStore
-from gateway.store.protocol import (
-    DeleteLetter,
-    DeleteNotification,
-    Insert,
-    NotificationRow,
-    StoreClosed,
-    StoreFull,
-    Unit,
-)
+from gateway.store.rows import NotificationRow
 
 ALL = FINAL | {"RUNNING"}
 HOUR = 3_600.0

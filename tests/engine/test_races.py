@@ -9,15 +9,10 @@ import trio
 from gateway.engine.timers import Timers
 from gateway.engine.tokens import read_token
 from gateway.errors import ApiError
+from gateway.store.changes import DeleteTimer, EndExecution, Upsert
+from gateway.store.failures import StoreFull
 from gateway.store.memory import MemoryStore
-from gateway.store.protocol import (
-    DeleteTimer,
-    EndExecution,
-    HistoryRow,
-    StoreFull,
-    TimerRow,
-    Upsert,
-)
+from gateway.store.rows import HistoryRow, TimerRow
 from tests.engine.rig import ACTIVITY, TASK, clock, machine, running, wait_status
 from tests.engine.test_engine import PASS, differences, put_machine
 

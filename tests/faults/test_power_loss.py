@@ -15,7 +15,7 @@ from random import Random
 
 import pytest
 
-from gateway.store.protocol import StoreUnusable
+from gateway.store.failures import StoreUnusable
 from tests.e2e.process import until
 from tests.faults.examine import NAME, check_promises, examine
 from tests.faults.power import Platter

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.slow
 SWEEPER = """
 import sys
 import trio
-from gateway.store.protocol import MovePosition, PositionRow
+from gateway.store.changes import (MovePosition)
+from gateway.store.rows import (PositionRow)
 from gateway.store.sqlite import open_sqlite
 
 async def main():

@@ -10,7 +10,7 @@ import orjson
 
 from gateway.engine.letters import dead_letter_sink
 from gateway.engine.verify import verify
-from gateway.store.protocol import ExecutionRow
+from gateway.store.rows import ExecutionRow
 from tests.simulation import map_runs
 from tests.simulation.grammar import FAMILIES, check_history
 

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 
 import trio
 
-from gateway.store.protocol import StoreClosed, StoreFull, Unit
+from gateway.store.changes import Unit
+from gateway.store.failures import StoreClosed, StoreFull
 from tests.simulation.disks import Disk
 from tests.simulation.trace import Trace
 

@@ -17,10 +17,11 @@ from typing import Any, Protocol
 
 import trio
 
-from gateway.store import protocol
+from gateway.store import rows
+from gateway.store.changes import Unit
+from gateway.store.failures import StoreFull
 from gateway.store.map_runs import MapItemRow, MapRunRow
 from gateway.store.memory import MemoryStore
-from gateway.store.protocol import StoreFull, Unit
 from gateway.store.sqlite.batch import write_batch
 from gateway.store.sqlite.database import _connect
 from gateway.store.sqlite.statements import columns
@@ -176,24 +177,24 @@ class SqliteDisk:
 
 
 _FLAT: dict[str, tuple[type, Callable[[Any], Any]]] = {
-    "executions": (protocol.ExecutionRow, lambda row: row.id),
-    "notifications": (protocol.NotificationRow, lambda row: row.id),
-    "letters": (protocol.LetterRow, lambda row: row.id),
-    "machines": (protocol.MachineRow, lambda row: row.arn),
-    "revisions": (protocol.RevisionRow, lambda row: row.id),
-    "versions": (protocol.VersionRow, lambda row: row[:2]),
-    "aliases": (protocol.AliasRow, lambda row: row[:2]),
-    "tags": (protocol.TagsRow, lambda row: row.arn),
-    "express": (protocol.ExpressRow, lambda row: row.id),
-    "activities": (protocol.ActivityRow, lambda row: row.arn),
-    "positions": (protocol.PositionRow, lambda row: row[:3]),
+    "executions": (rows.ExecutionRow, lambda row: row.id),
+    "notifications": (rows.NotificationRow, lambda row: row.id),
+    "letters": (rows.LetterRow, lambda row: row.id),
+    "machines": (rows.MachineRow, lambda row: row.arn),
+    "revisions": (rows.RevisionRow, lambda row: row.id),
+    "versions": (rows.VersionRow, lambda row: row[:2]),
+    "aliases": (rows.AliasRow, lambda row: row[:2]),
+    "tags": (rows.TagsRow, lambda row: row.arn),
+    "express": (rows.ExpressRow, lambda row: row.id),
+    "activities": (rows.ActivityRow, lambda row: row.arn),
+    "positions": (rows.PositionRow, lambda row: row[:3]),
     "map_runs": (MapRunRow, lambda row: row[:2]),
 }
 _GROUPED: dict[str, tuple[type, Callable[[Any], Any]]] = {
-    "history": (protocol.HistoryRow, lambda row: row.first),
-    "documents": (protocol.DocumentRow, lambda row: row.number),
-    "timers": (protocol.TimerRow, lambda row: (row.number, row.kind)),
-    "tasks": (protocol.TaskRow, lambda row: row.number),
+    "history": (rows.HistoryRow, lambda row: row.first),
+    "documents": (rows.DocumentRow, lambda row: row.number),
+    "timers": (rows.TimerRow, lambda row: (row.number, row.kind)),
+    "tasks": (rows.TaskRow, lambda row: row.number),
 }
 
 
@@ -229,9 +230,9 @@ class _SqliteTables:
         return found
 
     def _rows(self, table: str, kind: Any) -> list[Any]:
-        rows = self._connection().execute(f"SELECT {columns(kind)} FROM {table} ORDER BY 1, 2")
-        found = [kind._make(row) for row in rows]
-        if kind is protocol.NotificationRow:
+        every = self._connection().execute(f"SELECT {columns(kind)} FROM {table} ORDER BY 1, 2")
+        found = [kind._make(row) for row in every]
+        if kind is rows.NotificationRow:
             found = [row._replace(late=bool(row.late)) for row in found]
         if kind is MapRunRow:
             found = [row._replace(open=bool(row.open)) for row in found]

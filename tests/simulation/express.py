@@ -16,15 +16,9 @@ import trio
 from gateway.engine.engine import Engine
 from gateway.engine.express import ExpressStart
 from gateway.errors import ApiError
-from gateway.store.protocol import (
-    DeleteExpress,
-    ExecutionRow,
-    ExpressRow,
-    Insert,
-    NotificationRow,
-    StoreFull,
-    Unit,
-)
+from gateway.store.changes import DeleteExpress, Insert, Unit
+from gateway.store.failures import StoreFull
+from gateway.store.rows import ExecutionRow, ExpressRow, NotificationRow
 from tests.simulation.file import FINAL
 from tests.simulation.people import Down
 from tests.simulation.trace import Trace

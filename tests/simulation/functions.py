@@ -18,7 +18,7 @@ import trio.lowlevel
 
 from gateway.aws.connections import Reply
 from gateway.engine.dispatcher import _key
-from gateway.store.protocol import TaskRow
+from gateway.store.rows import TaskRow
 from gateway.tasks.functions.function import Invocation
 from gateway.tasks.lambda_function import LambdaFunctions
 from gateway.tasks.protocol import Place, TaskFailure, TaskRequest

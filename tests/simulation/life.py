@@ -28,7 +28,7 @@ from gateway.daemon.system import Core, Edge
 from gateway.errors import ConfigError, Problem
 from gateway.sources.webhook_request import ClientGone, Refusal, WebhookRequest
 from gateway.sources.webhook_routes import Found, WebhookRoutes
-from gateway.store.protocol import StoreFull
+from gateway.store.failures import StoreFull
 from tests.simulation.disk import Connection, PowerCut, StoreClosed
 from tests.simulation.objects import SlowS3
 

@@ -24,6 +24,8 @@ from gateway.engine.express import Express
 from gateway.engine.express_children import ExpressChildren, Told
 from gateway.engine.map_run_pump import PENDING_REDRIVE
 from gateway.errors import ApiError
+from gateway.store.changes import Insert, Unit, Upsert
+from gateway.store.failures import StoreFull
 from gateway.store.map_runs import (
     CountMapRun,
     EndMapItem,
@@ -34,7 +36,8 @@ from gateway.store.map_runs import (
     RedriveMapItems,
     RedriveMapRun,
 )
-from gateway.store.protocol import HistoryRow, Insert, Store, StoreFull, Unit, Upsert
+from gateway.store.protocol import Store
+from gateway.store.rows import HistoryRow
 from tests.simulation.people import Down
 
 if TYPE_CHECKING:

@@ -10,15 +10,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gateway.engine.map_run_pump import PENDING_REDRIVE
+from gateway.store.changes import EndExecution, Insert, RedriveExecution, Unit, Upsert
 from gateway.store.map_runs import MapItemRow, MapRunRow, RedriveMapItems
-from gateway.store.protocol import (
-    EndExecution,
-    ExecutionRow,
-    Insert,
-    RedriveExecution,
-    Unit,
-    Upsert,
-)
+from gateway.store.rows import ExecutionRow
 from tests.simulation.map_limits import FAILURES
 from tests.simulation.trace import Trace
 

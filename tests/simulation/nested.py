@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from gateway.store.protocol import EndExecution, ExecutionRow, Insert, Unit
+from gateway.store.changes import EndExecution, Insert, Unit
+from gateway.store.rows import ExecutionRow
 from tests.simulation.machines import FOREVER, SHARED
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from gateway.engine.engine import Engine
 from gateway.engine.publications import read_routing
 from gateway.engine.starts import StartResult
 from gateway.errors import ApiError
-from gateway.store.protocol import StoreFull
+from gateway.store.failures import StoreFull
 from tests.simulation.machines import FOREVER, random_machine
 from tests.simulation.people import Down
 from tests.simulation.trace import Trace

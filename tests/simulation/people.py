@@ -18,7 +18,7 @@ import trio
 from gateway.engine.engine import Engine
 from gateway.engine.tokens import read_token
 from gateway.errors import ApiError, Unavailable
-from gateway.store.protocol import StoreFull
+from gateway.store.failures import StoreFull
 from tests.simulation.machines import ACTIVITY
 from tests.simulation.trace import Trace
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.engine.letters import dead_letter_sink
 from gateway.errors import ApiError
-from gateway.store.protocol import StoreFull
+from gateway.store.failures import StoreFull
 from tests.simulation.people import Down
 
 if TYPE_CHECKING:

@@ -16,19 +16,10 @@ from gateway.engine.metrics import Metrics
 from gateway.engine.outbox import Outbox
 from gateway.errors import ApiError, ConfigError
 from gateway.sinks.protocol import Outlet
-from gateway.store.protocol import (
-    EndExecution,
-    ExecutionRow,
-    Insert,
-    NotificationRow,
-    Page,
-    RedriveExecution,
-    StoreClosed,
-    StoreFull,
-    TaskRow,
-    Unit,
-    Upsert,
-)
+from gateway.store.changes import EndExecution, Insert, RedriveExecution, Unit, Upsert
+from gateway.store.failures import StoreClosed, StoreFull
+from gateway.store.protocol import Page
+from gateway.store.rows import ExecutionRow, NotificationRow, TaskRow
 from tests.simulation import checks, map_runs
 from tests.simulation.cluster import GROUP, TOPIC, Cluster
 from tests.simulation.disk import Connection, Faults, PowerCut

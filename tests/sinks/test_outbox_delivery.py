@@ -13,7 +13,7 @@ from gateway.engine.outbox import Outbox, SinkRoute
 from gateway.sinks.post import open_post_client
 from gateway.sinks.retry import RetrySettings
 from gateway.sinks.webhook import WebhookSink
-from gateway.store.protocol import ExecutionRow
+from gateway.store.rows import ExecutionRow
 from gateway.store.sqlite import open_sqlite
 
 pytestmark = pytest.mark.slow

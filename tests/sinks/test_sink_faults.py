@@ -19,7 +19,7 @@ from gateway.sinks.retry import RetrySettings
 from gateway.sinks.sns import SnsSink
 from gateway.sinks.sqs import SqsSink
 from gateway.sinks.webhook import WebhookSink
-from gateway.store.protocol import ExecutionRow
+from gateway.store.rows import ExecutionRow
 from gateway.store.sqlite import open_sqlite
 from tests.kills.far_sides import TOPIC, Told
 from tests.stand_ins.server import Fault, Refusal, StandIn

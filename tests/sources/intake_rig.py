@@ -10,7 +10,7 @@ import trio
 
 from gateway.errors import Unavailable
 from gateway.sources.protocol import Intake, Message, Outcome, Started
-from gateway.store.protocol import PositionRow
+from gateway.store.rows import PositionRow
 
 
 class FakeTrigger:

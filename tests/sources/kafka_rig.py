@@ -17,7 +17,7 @@ from intake_rig import FakeTrigger
 from gateway.errors import Unavailable
 from gateway.sources.kafka import KafkaSource
 from gateway.sources.protocol import Intake, Message, Outcome
-from gateway.store.protocol import PositionRow
+from gateway.store.rows import PositionRow
 
 
 class Cluster:

@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 from kafka_rig import Cluster, KafkaTrigger, numbers, reading, source
 
 from gateway.errors import Unavailable
-from gateway.store.protocol import PositionRow
+from gateway.store.rows import PositionRow
 from tests.kafka_broker import RealKafka
 from tests.kafka_broker.node import PASSWORD, USERNAME
 

@@ -31,7 +31,8 @@ from gateway.engine.starts import StartRequest
 from gateway.engine.verify import verify
 from gateway.errors import Rejected, Unavailable
 from gateway.sources.protocol import Message
-from gateway.store.protocol import ExecutionFilter, Page, PositionRow, Store
+from gateway.store.protocol import ExecutionFilter, Page, Store
+from gateway.store.rows import PositionRow
 from gateway.store.sqlite import open_sqlite
 from gateway.store.sqlite.schema import MIGRATIONS
 from tests.engine.outbox_rig import FINAL, OUTLET, FakeSink, route

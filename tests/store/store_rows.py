@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from gateway.store.changes import Insert
 from gateway.store.map_runs import MapItemRow, MapRunRow
-from gateway.store.protocol import (
+from gateway.store.rows import (
     ExecutionRow,
     HistoryRow,
-    Insert,
     LetterRow,
     MachineRow,
     NotificationRow,

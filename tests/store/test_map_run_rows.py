@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from store_rows import MACHINE, execution, inserts, map_item, map_run, revision
 
+from gateway.store.changes import EndExecution, Upsert
+from gateway.store.failures import StoreConflict
 from gateway.store.map_runs import (
     CloseMapRun,
     CountMapRun,
@@ -18,7 +20,7 @@ from gateway.store.map_runs import (
     RedriveMapItems,
     RedriveMapRun,
 )
-from gateway.store.protocol import EndExecution, ExecutionFilter, Page, StoreConflict, Upsert
+from gateway.store.protocol import ExecutionFilter, Page
 
 
 async def test_a_map_run_is_found_by_arn_and_parent(store):

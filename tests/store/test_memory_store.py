@@ -7,8 +7,8 @@ import trio
 from store_rows import execution, inserts
 
 from gateway.errors import Rejected
+from gateway.store.failures import StoreClosed
 from gateway.store.memory import open_memory
-from gateway.store.protocol import StoreClosed
 
 
 async def test_it_lasts_as_long_as_its_context():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.store.protocol import DeleteTask, EndExecution, Insert, RedriveExecution
+from gateway.store.changes import DeleteTask, EndExecution, Insert, RedriveExecution
 from tests.store.store_rows import execution, task
 
 

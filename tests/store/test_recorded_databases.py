@@ -20,7 +20,8 @@ from gateway.engine.metrics import Metrics
 from gateway.engine.outbox import Outbox
 from gateway.engine.verify import verify
 from gateway.errors import ApiError
-from gateway.store.protocol import ExecutionFilter, Page, PositionRow
+from gateway.store.protocol import ExecutionFilter, Page
+from gateway.store.rows import PositionRow
 from gateway.store.sqlite import open_sqlite, schema
 from tests.engine.outbox_rig import OUTLET, FakeSink, route
 from tests.engine.rig import ACTIVITY

@@ -11,12 +11,7 @@ import pytest
 import trio
 from store_rows import execution, history, inserts, timer
 
-from gateway.store.protocol import (
-    StoreBusy,
-    StoreClosed,
-    StoreTooNew,
-    StoreUnusable,
-)
+from gateway.store.failures import StoreBusy, StoreClosed, StoreTooNew, StoreUnusable
 from gateway.store.sqlite import open_sqlite
 from gateway.store.sqlite.schema import MIGRATIONS
 from gateway.store.sqlite.statements import TABLES

@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 from store_rows import execution, inserts
 
-from gateway.store.protocol import StoreUnusable
+from gateway.store.failures import StoreUnusable
 from gateway.store.sqlite import open_sqlite, schema
 
 

@@ -10,7 +10,9 @@ import trio
 from store_rows import execution, inserts
 
 from gateway.errors import Rejected
-from gateway.store.protocol import DocumentRow, ExecutionFilter, Page, StoreFull
+from gateway.store.failures import StoreFull
+from gateway.store.protocol import ExecutionFilter, Page
+from gateway.store.rows import DocumentRow
 from gateway.store.sqlite import open_sqlite, upkeep
 
 

@@ -12,17 +12,10 @@ import trio.testing
 from one_batch import commit_in_one_batch
 from store_rows import execution, history, inserts, letter, timer
 
-from gateway.store.protocol import (
-    DeleteTimer,
-    DocumentRow,
-    EndExecution,
-    MoveTimer,
-    Page,
-    StoreClosed,
-    StoreConflict,
-    StoreFull,
-    Upsert,
-)
+from gateway.store.changes import DeleteTimer, EndExecution, MoveTimer, Upsert
+from gateway.store.failures import StoreClosed, StoreConflict, StoreFull
+from gateway.store.protocol import Page
+from gateway.store.rows import DocumentRow
 from gateway.store.sqlite import open_sqlite
 
 

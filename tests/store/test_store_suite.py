@@ -18,9 +18,7 @@ from store_rows import (
     timer,
 )
 
-from gateway.store.protocol import (
-    ActivityRow,
-    AliasRow,
+from gateway.store.changes import (
     DeleteActivity,
     DeleteAlias,
     DeleteExpress,
@@ -31,20 +29,22 @@ from gateway.store.protocol import (
     DeleteTask,
     DeleteTimer,
     DeleteVersion,
-    DocumentRow,
     EndExecution,
-    ExecutionFilter,
-    ExpressRow,
     Insert,
     MovePosition,
     MoveTimer,
-    Page,
-    PositionRow,
     RedriveExecution,
-    Stats,
-    StoreConflict,
-    TagsRow,
     Upsert,
+)
+from gateway.store.failures import StoreConflict
+from gateway.store.protocol import ExecutionFilter, Page, Stats
+from gateway.store.rows import (
+    ActivityRow,
+    AliasRow,
+    DocumentRow,
+    ExpressRow,
+    PositionRow,
+    TagsRow,
     VersionRow,
 )
 

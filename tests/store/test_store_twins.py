@@ -21,6 +21,23 @@ from store_rows import (
     timer,
 )
 
+from gateway.store.changes import (
+    DeleteAlias,
+    DeleteExpress,
+    DeleteLetter,
+    DeleteMachine,
+    DeleteNotification,
+    DeleteTags,
+    DeleteTask,
+    DeleteTimer,
+    DeleteVersion,
+    EndExecution,
+    Insert,
+    MovePosition,
+    MoveTimer,
+    RedriveExecution,
+    Upsert,
+)
 from gateway.store.map_runs import (
     CloseMapRun,
     CountMapRun,
@@ -32,31 +49,8 @@ from gateway.store.map_runs import (
     RedriveMapRun,
 )
 from gateway.store.memory import open_memory
-from gateway.store.protocol import (
-    AliasRow,
-    DeleteAlias,
-    DeleteExpress,
-    DeleteLetter,
-    DeleteMachine,
-    DeleteNotification,
-    DeleteTags,
-    DeleteTask,
-    DeleteTimer,
-    DeleteVersion,
-    DocumentRow,
-    EndExecution,
-    ExecutionFilter,
-    ExpressRow,
-    Insert,
-    MovePosition,
-    MoveTimer,
-    Page,
-    PositionRow,
-    RedriveExecution,
-    TagsRow,
-    Upsert,
-    VersionRow,
-)
+from gateway.store.protocol import ExecutionFilter, Page
+from gateway.store.rows import AliasRow, DocumentRow, ExpressRow, PositionRow, TagsRow, VersionRow
 from gateway.store.sqlite import open_sqlite
 
 IDS = range(1, 4)

@@ -8,8 +8,10 @@ import trio
 
 from gateway.engine.nested import outcome
 from gateway.engine.starts import Call, StartRequest
+from gateway.store.changes import Insert
 from gateway.store.memory import MemoryStore
-from gateway.store.protocol import ExecutionFilter, ExecutionRow, Insert, Page
+from gateway.store.protocol import ExecutionFilter, Page
+from gateway.store.rows import ExecutionRow
 from tests.engine.rig import clock, machine, running, wait_status
 from tests.engine.test_engine import put_machine
 from tests.store.store_rows import execution

@@ -9,7 +9,8 @@ import trio
 from gateway.engine.letters import letter_message
 from gateway.errors import ApiError, Unavailable
 from gateway.sources.protocol import Filtered, Refused, Started
-from gateway.store.protocol import Page, PositionRow
+from gateway.store.protocol import Page
+from gateway.store.rows import PositionRow
 from tests.triggers.world import NOW, message
 
 WITH_ID = {"filter": {"body": {"id": [{"exists": True}]}}}

@@ -9,7 +9,7 @@ from gateway.engine.arns import read_arn
 from gateway.engine.catalog import Catalog
 from gateway.engine.machine_settings import merge_settings
 from gateway.engine.tags import read_tags
-from gateway.store.protocol import ActivityRow
+from gateway.store.rows import ActivityRow
 
 
 class Activities:

@@ -10,7 +10,7 @@ from gateway.engine.arns import qualified, read_arn
 from gateway.engine.catalog import Catalog
 from gateway.engine.publications import Routing, check_routing, read_routing
 from gateway.errors import ApiError
-from gateway.store.protocol import AliasRow
+from gateway.store.rows import AliasRow
 
 
 class Aliases:

@@ -22,8 +22,9 @@ from gateway.engine.names import check_name
 from gateway.engine.publications import Target
 from gateway.engine.redrive import DELETING, redrive_refusal
 from gateway.errors import ApiError
-from gateway.store.map_runs import machine_of
-from gateway.store.protocol import ExecutionFilter, ExecutionRow, Page
+from gateway.store.map_runs import MapRunKey, machine_of
+from gateway.store.protocol import ExecutionFilter, Page
+from gateway.store.rows import ExecutionRow
 
 
 class _Page(NamedTuple):
@@ -171,7 +172,7 @@ class Executions:
         }
 
     async def _page(
-        self, request: Request, of: Target | None, map_run: tuple[int, int] | None = None
+        self, request: Request, of: Target | None, map_run: MapRunKey | None = None
     ) -> _Page:
         """One page; ``namePrefix`` narrows it as well."""
         status, redriven = request.get("statusFilter"), request.get("redriveFilter")

@@ -6,7 +6,7 @@ from typing import Final
 
 from gateway.api.model import Response
 from gateway.errors import ApiError
-from gateway.store.protocol import ExecutionRow
+from gateway.store.rows import ExecutionRow
 
 _INCLUDED: Final = {"included": True}
 _BILLED_MS: Final = 100

@@ -16,7 +16,7 @@ from gateway.engine.machine_settings import Settings, read_settings
 from gateway.engine.publications import Target
 from gateway.engine.tags import read_tags
 from gateway.errors import ApiError
-from gateway.store.protocol import MachineRow, RevisionRow
+from gateway.store.rows import MachineRow, RevisionRow
 
 _SETTINGS: Final = (
     "loggingConfiguration",

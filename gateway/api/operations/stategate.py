@@ -11,7 +11,9 @@ from gateway.api.operations.operation import Operation, Service
 from gateway.api.operations.stategate_model import STATEGATE
 from gateway.api.paging import next_token, page_size, read_token
 from gateway.engine.letters import Letters
-from gateway.store.protocol import LetterRow, MovePosition, Page, PositionRow, Store
+from gateway.store.changes import MovePosition
+from gateway.store.protocol import Page, Store
+from gateway.store.rows import LetterRow, PositionRow
 
 
 def stategate(

@@ -9,7 +9,7 @@ from gateway.api.paging import one_page
 from gateway.engine.arns import qualified, read_arn
 from gateway.engine.catalog import Catalog
 from gateway.errors import ApiError
-from gateway.store.protocol import VersionRow
+from gateway.store.rows import VersionRow
 
 
 class Versions:

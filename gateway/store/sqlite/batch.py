@@ -12,7 +12,8 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
-from gateway.store.protocol import StoreConflict, StoreFull, Unit
+from gateway.store.changes import Unit
+from gateway.store.failures import StoreConflict, StoreFull
 from gateway.store.sqlite.statements import Statement, statement
 
 Failures = dict[int, Exception]

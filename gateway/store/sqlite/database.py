@@ -13,11 +13,7 @@ from pathlib import Path
 
 import trio
 
-from gateway.store.protocol import (
-    StoreBusy,
-    StoreClosed,
-    StoreUnusable,
-)
+from gateway.store.failures import StoreBusy, StoreClosed, StoreUnusable
 from gateway.store.sqlite.readers import Readers
 from gateway.store.sqlite.schema import migrate
 from gateway.store.sqlite.store import SqliteStore

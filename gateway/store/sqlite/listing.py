@@ -15,7 +15,8 @@ from typing import Any
 import orjson
 
 from gateway.store.paging import execution_key, make_key
-from gateway.store.protocol import ExecutionFilter, ExecutionRow, Listing, Page
+from gateway.store.protocol import ExecutionFilter, Listing, Page
+from gateway.store.rows import ExecutionRow
 from gateway.store.sqlite.statements import columns
 
 # Documents have up to 256 KB each; a page of a thousand executions must not carry them.

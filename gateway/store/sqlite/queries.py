@@ -10,7 +10,8 @@ import orjson
 
 from gateway.asl.resources import SYNC
 from gateway.store.paging import letter_key, make_key
-from gateway.store.protocol import (
+from gateway.store.protocol import Page, Stats
+from gateway.store.rows import (
     ActivityRow,
     AliasRow,
     DocumentRow,
@@ -20,11 +21,10 @@ from gateway.store.protocol import (
     LetterRow,
     MachineRow,
     NotificationRow,
-    Page,
     PositionRow,
     RevisionRow,
-    Stats,
     TagsRow,
+    TaskKey,
     TaskRow,
     TimerRow,
     VersionRow,
@@ -151,7 +151,7 @@ def nested(connection: sqlite3.Connection, parent: int, number: int) -> Executio
     return found and ExecutionRow._make(found)
 
 
-def unsettled(connection: sqlite3.Connection) -> list[tuple[int, int]]:
+def unsettled(connection: sqlite3.Connection) -> list[TaskKey]:
     """Tasks of which, and of whose executions, only one has ended."""
     return connection.execute(_UNSETTLED).fetchall()
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import trio
 
-from gateway.store.protocol import StoreClosed
+from gateway.store.failures import StoreClosed
 
 T = TypeVar("T")
 _WRONG_QUESTION = (sqlite3.ProgrammingError, sqlite3.DataError)

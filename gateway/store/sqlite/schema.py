@@ -1,6 +1,6 @@
 """The tables of the database file, and the steps that bring an older file forward.
 
-The names of the columns are those of the rows in ``gateway.store.protocol`` (a test compares them).
+The names of the columns are those of the rows in ``gateway.store.rows`` (a test compares them).
 Each index serves a query of the protocol, named beside it. A migration is appended, never edited.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
-from gateway.store.protocol import StoreTooNew, StoreUnusable
+from gateway.store.failures import StoreTooNew, StoreUnusable
 
 APPLICATION_ID = 0x53474154
 """``SGAT``: says of a SQLite file that it is ours (``PRAGMA application_id``)."""

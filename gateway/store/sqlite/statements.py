@@ -12,6 +12,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from gateway.store.changes import (
+    Change,
+    DeleteActivity,
+    DeleteAlias,
+    DeleteExpress,
+    DeleteLetter,
+    DeleteMachine,
+    DeleteNotification,
+    DeleteTags,
+    DeleteTask,
+    DeleteTimer,
+    DeleteVersion,
+    EndExecution,
+    Insert,
+    MovePosition,
+    MoveTimer,
+    RedriveExecution,
+    Upsert,
+)
 from gateway.store.map_runs import (
     CloseMapRun,
     CountMapRun,
@@ -24,38 +43,21 @@ from gateway.store.map_runs import (
     RedriveMapItems,
     RedriveMapRun,
 )
-from gateway.store.protocol import (
+from gateway.store.rows import (
     ActivityRow,
     AliasRow,
-    Change,
-    DeleteActivity,
-    DeleteAlias,
-    DeleteExpress,
-    DeleteLetter,
-    DeleteMachine,
-    DeleteNotification,
-    DeleteTags,
-    DeleteTask,
-    DeleteTimer,
-    DeleteVersion,
     DocumentRow,
-    EndExecution,
     ExecutionRow,
     ExpressRow,
     HistoryRow,
-    Insert,
     LetterRow,
     MachineRow,
-    MovePosition,
-    MoveTimer,
     NotificationRow,
     PositionRow,
-    RedriveExecution,
     RevisionRow,
     TagsRow,
     TaskRow,
     TimerRow,
-    Upsert,
     VersionRow,
 )
 

@@ -8,26 +8,24 @@ from time import perf_counter
 
 import trio
 
+from gateway.store.changes import Unit
 from gateway.store.map_runs import ItemResult, MapItem, MapRunCounts, MapRunRow
-from gateway.store.protocol import (
+from gateway.store.protocol import ExecutionFilter, Listing, Page, Stats
+from gateway.store.rows import (
     ActivityRow,
     AliasRow,
-    ExecutionFilter,
     ExecutionRow,
     ExpressRow,
     HistoryRow,
     LetterRow,
-    Listing,
     MachineRow,
     NotificationRow,
-    Page,
     PositionRow,
     RevisionRow,
-    Stats,
     TagsRow,
+    TaskKey,
     TaskRow,
     TimerRow,
-    Unit,
     VersionRow,
 )
 from gateway.store.sqlite import listing, map_runs, queries, upkeep
@@ -118,7 +116,7 @@ class SqliteStore:
         """The execution for whose end the task waits."""
         return self._look(queries.nested, parent, number)
 
-    async def unsettled(self) -> list[tuple[int, int]]:
+    async def unsettled(self) -> list[TaskKey]:
         """Tasks of which, and of whose executions, only one has ended."""
         return await self._read(queries.unsettled)
 

@@ -20,7 +20,8 @@ from typing import Any, TypeAlias, cast
 import outcome
 import trio
 
-from gateway.store.protocol import StoreClosed, StoreFull, Unit
+from gateway.store.changes import Unit
+from gateway.store.failures import StoreClosed, StoreFull
 from gateway.store.sqlite.batch import full_disk_told, write_batch
 
 OnCommit: TypeAlias = Callable[[int, float], None]
