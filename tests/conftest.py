@@ -5,8 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.kafka_broker.fixtures import real_kafka
+from tests.properties import load_quick_profile
 
 __all__ = ["real_kafka"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The part that leaves the slow tests out looks at fewer examples, too."""
+    if config.getoption("markexpr") == "not slow":
+        load_quick_profile()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -20,6 +20,7 @@ from gateway.asl.members import STATES
 from gateway.engine.arns import Arns
 from tests.api.conftest import strict
 from tests.asl.machines import DISTRIBUTED, inputs, json_values, machines, states
+from tests.properties import examples
 
 
 async def called(_request):
@@ -243,7 +244,7 @@ async def asked(request):
         return await http.post("/", headers=headers, content=json.dumps(request).encode())
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(examples(400), suppress_health_check=list(HealthCheck))
 @given(likely() | unlikely)
 def test_any_test_is_answered_or_refused(request):
     """Whatever definition, input, mock and configuration: 200 with what the model knows, or 400."""

@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.asl.advice import advise
 from gateway.asl.dataflow import absences
 from gateway.asl.validation import accepted
 from gateway.testing.run import run
+from tests.properties import examples
 
 PACK = Path(__file__).parents[2].parent / "shared" / "conformance" / "cases"
 WORK = "arn:aws:states:us-east-1:123456789012:activity:work"
@@ -417,7 +418,7 @@ def one_state(draw, kind, number, line):
     return state
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(300)
 @given(definitions(), st.dictionaries(names, values, max_size=2), values)
 def test_a_state_with_a_lost_path_is_never_left(definition, given_input, answer):
     """Where a warning is given, the state fails whenever an execution comes to it, unless its task

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.asl import stimuli
 from gateway.asl.frame import Task, Timer
 from tests.asl.driver import Driver
 from tests.asl.machines import inputs, joining_machines, machines
+from tests.properties import examples
 from tests.simulation.grammar import check_history
 
 FINAL = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
-thorough = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = examples(150)
 
 
 def answer_at_random(draw, driver):

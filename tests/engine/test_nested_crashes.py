@@ -8,7 +8,7 @@ from collections import Counter
 import orjson
 import pytest
 import trio
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.engine.starts import StartRequest
@@ -17,6 +17,7 @@ from gateway.store.protocol import ExecutionFilter, Page
 from tests.asl.machines import inputs, programs
 from tests.engine.crashing import World, small_steps
 from tests.engine.rig import machine
+from tests.properties import examples
 
 START = "arn:aws:states:::states:startExecution"
 ARN = "arn:aws:states:us-east-1:123456789012:stateMachine:"
@@ -122,9 +123,7 @@ def test_the_daemon_may_die_after_any_commit(commits):
     lives(work, commits, [30], commits, "{}")
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
-)
+@examples(40)
 @given(
     program=programs(),
     given_=inputs,

@@ -4,13 +4,14 @@ from random import Random
 
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from outbox_rig import FINAL, START, FakeSink, World, execution, route
 
 from gateway.engine.sink_pump import CONCURRENCY, PROBE_AFTER
 from gateway.errors import Gone, Rejected, Unavailable
 from gateway.sinks.protocol import Notification
+from tests.properties import examples
 
 ALL = FINAL | {"RUNNING"}
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
@@ -221,7 +222,7 @@ async def test_what_was_due_while_the_daemon_was_down_is_tried_first(autojump_cl
         assert not await world.letters()
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(seed=st.integers(0, 2**32), executions=st.integers(1, 60))
 def test_every_notification_is_accepted_or_a_letter_and_in_order(seed, executions):
     """Whatever a sink answers: nothing is lost, nothing sent after its end, order is kept."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import orjson
 import trio
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.engine.engine import Engine
@@ -15,6 +15,7 @@ from gateway.store.protocol import ExecutionFilter, Page
 from tests.asl.machines import inputs, machines, programs
 from tests.engine.crashing import World, small_steps
 from tests.engine.rig import ACTIVITY
+from tests.properties import examples
 
 WORK = {
     "Type": "Task",
@@ -123,9 +124,7 @@ async def history(world: World, seconds: list[int], definitions: list[dict], giv
     assert_nothing_is_left(world, engine)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
-)
+@examples(60)
 @given(
     definitions=definitions_of_a_world,
     given_inputs=st.lists(inputs, min_size=1, max_size=4),

@@ -10,12 +10,13 @@ import pytest
 import trio
 import trio.testing
 from http_rig import GET, echo, read_whole, respond, rest, serving, until
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import ConfigError
 from gateway.http.peer import ClientGone
 from gateway.http.server import listen
+from tests.properties import examples
 
 CLOSE = b"Connection: close\r\n"
 POST = b"POST /p HTTP/1.1\r\nHost: x\r\n"
@@ -39,7 +40,7 @@ async def test_requests_follow_each_other_on_a_connection():
         assert bodies == [b"POST /p 1", b"GET / ", b"GET / ", b"GET /last "]
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.lists(st.integers(0, 400), max_size=8))
 def test_how_the_bytes_arrive_does_not_matter(cuts):
     """Any cutting of a pipeline gets the same answers."""

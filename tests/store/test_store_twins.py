@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 
 import trio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from one_batch import commit_in_one_batch
 from store_rows import (
@@ -52,6 +52,7 @@ from gateway.store.memory import open_memory
 from gateway.store.protocol import ExecutionFilter, Page
 from gateway.store.rows import AliasRow, DocumentRow, ExpressRow, PositionRow, TagsRow, VersionRow
 from gateway.store.sqlite import open_sqlite
+from tests.properties import examples
 
 IDS = range(1, 4)
 TIMES = range(5)
@@ -216,7 +217,7 @@ async def everything(store):
     }
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(steps)
 def test_both_stores_tell_the_same_story(story):
     """After any batches, sweeps and renewals, outcomes and all reads are the same."""

@@ -7,7 +7,7 @@ import re
 from typing import Any, NamedTuple
 
 import orjson
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.asl import records as r
@@ -21,6 +21,7 @@ from gateway.testing.mocks import Returned, Thrown
 from gateway.testing.rehearsal import Rehearsal
 from gateway.testing.verbatim import Verbatim
 from tests.asl.machines import inputs, json_values, machines
+from tests.properties import examples
 
 ALONE = {"Pass", "Choice", "Wait", "Task"}
 """Types that have nothing inside."""
@@ -74,7 +75,7 @@ def without_ids(text):
     return json.loads(re.sub(r"event id #\d+", "event id #n", text))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(150)
 @given(machines(), inputs, st.lists(answers, min_size=1, max_size=5))
 def test_a_state_does_alone_what_it_does_in_an_execution(definition, given_input, answers_):
     """With the same input, variables, context and answer, the same output and the same way."""
