@@ -15,7 +15,7 @@ from typing import Any, Final, get_args
 
 import typer
 
-from gateway.api.metrics import MetricsPage
+from gateway.api.exposition import families
 from gateway.api.operations import step_functions
 from gateway.cli.app import app
 from gateway.config.adapters import (
@@ -28,6 +28,7 @@ from gateway.config.adapters import (
 from gateway.config.schema import reference_table
 from gateway.engine.metrics import Metrics
 from gateway.sources.verify import Verify
+from gateway.store.protocol import Stats
 from gateway.tasks.optimised import SERVICES as OPTIMISED
 
 README: Final = Path(__file__).parents[1] / "README.md"
@@ -147,17 +148,10 @@ def operations() -> str:
 
 def metrics() -> str:
     """Every metric with its labels, as /metrics shows them."""
-    counted = Metrics()
-    labels = {
-        metric._name: metric._labelnames  # type: ignore[attr-defined]
-        for metric in set(counted.registry._collector_to_names)
-        if hasattr(metric, "_labelnames")
-    }
-    MetricsPage(counted, SimpleNamespace(), lambda: 0)  # type: ignore[arg-type]
     rows = []
-    for family in counted.registry.collect():
+    for family in families(Metrics(), Stats(), 0):
         name = family.name + ("_total" if family.type == "counter" else "")
-        names = labels.get(family.name) or getattr(family, "_labelnames", ())
+        names = getattr(family, "_labelnames", ())
         rows.append((f"`{name}`", ", ".join(names), family.documentation))
     return _table(("metric", "label", ""), sorted(rows))
 

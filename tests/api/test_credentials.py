@@ -65,10 +65,7 @@ class World:
 
     def refused(self, reason):
         """How many requests were refused for it."""
-        value = self.metrics.registry.get_sample_value(
-            "stategate_api_requests_refused_total", {"reason": reason}
-        )
-        return value or 0
+        return self.metrics.requests_refused[reason]
 
 
 @pytest.fixture
