@@ -74,11 +74,13 @@ class Connection:
 
     async def _next_head(self) -> Head | None:
         """The next request's head; None: there is none, and the connection ends."""
-        if self._stopping and self._reader.idle:
+        idle = self._reader.idle
+        if self._stopping and idle:
             return None
+        seconds = self._limits.idle_seconds if idle else self._limits.head_seconds
         event: Event | None = None
-        with trio.CancelScope() as self._waiting:
-            event = await self._first_event(self._waiting)
+        with trio.CancelScope(deadline=trio.current_time() + seconds) as self._waiting:
+            event = await self._first_event(self._waiting, idle)
         self._waiting = None
         match event:
             case Head():
@@ -89,14 +91,12 @@ class Connection:
             case _:
                 return None
 
-    async def _first_event(self, waiting: trio.CancelScope) -> Event | None:
-        idle = self._reader.idle
-        seconds = self._limits.idle_seconds if idle else self._limits.head_seconds
-        waiting.deadline = trio.current_time() + seconds
+    async def _first_event(self, waiting: trio.CancelScope, idle: bool) -> Event | None:
         while not self._reader.ready():
             if not await self._reader.more():
                 return None
-            if idle:
+            # A deadline is moved only for a head that does not come whole: that has its price.
+            if idle and not self._reader.ready():
                 idle = False
                 waiting.deadline = trio.current_time() + self._limits.head_seconds
         return await self._reader.next_event()
