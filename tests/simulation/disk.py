@@ -105,8 +105,14 @@ class Connection:
             raise self.dead
 
     async def _write_within(self, scope: trio.CancelScope) -> None:
-        with scope:
-            await self._write_on()
+        try:
+            with scope:
+                await self._write_on()
+        except BaseException as failure:
+            # Nobody may wait for a writer that a judge has stopped: the seed would have no end.
+            self.dead = self.dead or failure
+            self._settle(failure)
+            raise
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         """A read of the store: slow at times, and then what it brings may be old."""
@@ -249,10 +255,14 @@ class Connection:
         self.dead = kind("the daemon is dead")
         if kind is PowerCut:
             self._witness.died()
-        for waiting in (*self._writing, *self._queue):
-            waiting.failure = waiting.failure or self.dead
-            waiting.done.set()
+        self._settle(self.dead)
         self.life.cancel()
+
+    def _settle(self, failure: BaseException) -> None:
+        """Whoever waits is told that nothing is written any more."""
+        for waiting in (*self._writing, *self._queue):
+            waiting.failure = waiting.failure or failure
+            waiting.done.set()
 
 
 __all__ = ["Connection", "Faults", "PowerCut", "StoreClosed"]

@@ -141,7 +141,8 @@ def _time_limit(seconds: float) -> Iterator[None]:
         raise Endless
 
     former = signal.signal(signal.SIGPROF, give_up)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    # Again and again: the first may come where nobody lets it through.
+    signal.setitimer(signal.ITIMER_PROF, seconds, 1.0)
     try:
         yield
     finally:

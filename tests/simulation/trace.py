@@ -22,7 +22,7 @@ class Trace:
         self._events: list[tuple[float, str, tuple[object, ...]]] = []
 
     def seen(self, kind: str) -> None:
-        """Something of this kind has happened, which is one of those that have to."""
+        """Something of this kind has happened, which is one of those that are known."""
         assert kind in KINDS, kind
         self.kinds[kind] += 1
 
