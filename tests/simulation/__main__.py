@@ -19,6 +19,7 @@ from tests.simulation.run import run_seed, spare_the_collector
 
 AT_A_TIME = 10
 """Seeds that a process is given at a time."""
+TOLD_EVERY_SECONDS = 30.0
 
 
 def main() -> int:
@@ -35,7 +36,7 @@ def main() -> int:
 
 
 def _explore(first: int, seconds: float, jobs: int) -> int:
-    begin, seed, done = time.monotonic(), first, 0
+    begin, seed, done, told = time.monotonic(), first, 0, 0.0
     kinds: Counter[str] = Counter()
     running: set[Future[tuple[int | None, Counter[str]]]] = set()
     with ProcessPoolExecutor(jobs, initializer=spare_the_collector) as pool:
@@ -55,6 +56,9 @@ def _explore(first: int, seconds: float, jobs: int) -> int:
                     return 1
                 done += AT_A_TIME
                 kinds += happened
+            if spent - told > TOLD_EVERY_SECONDS:
+                told = spent
+                _print(f"{done} seeds from {first} in {spent:.0f} s, none failed so far")
     _print(coverage.table(kinds, done))
     _print(f"{done} seeds from {first} in {spent:.1f} s: {done / spent:.1f} a second, none failed")
     if done >= coverage.ENOUGH and (missing := coverage.missing(kinds)):
