@@ -77,7 +77,7 @@ EVALUATED = {
 }
 
 
-READINGS_MAX = 50
+READINGS_MAX = 1000
 """Ways to read a history that are followed up at a time."""
 
 
