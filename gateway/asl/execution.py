@@ -50,14 +50,13 @@ class Execution(Frames):
     def _execution_redriven(self, record: rr.ExecutionRedriven, _at: int) -> None:
         self.previous_event_id = self.event_id - 1
         self.status, self.stop_at, self.error, self.cause = "RUNNING", None, None, None
-        self.redrive_token = None
         self._revive(self.frames[record.frame])
         if record.number is not None and record.due is not None:
             self._number(record.number)
             self._put(Timer(record.number, "execution", record.due, record.interval))
 
-    def _redrive_named(self, record: rr.RedriveNamed, _at: int) -> None:
-        self.redrive_token = record.token
+    def _redrive_named(self, record: rr.RedriveNamed, at: int) -> None:
+        self.redrives = (*self.redrives, (record.token, at))[-rr.TOKENS_MAX :]
 
     def _state_entered(self, record: r.StateEntered, at: int) -> None:
         frame = self.frames[record.frame]

@@ -61,8 +61,8 @@ class Frames:
         """What is outstanding."""
         self.ended_iteration: dict[str, Json] = {}
         """Name of the Map and index of the iteration that ended last, as its event shows them."""
-        self.redrive_token: str | None = None
-        """The clientToken with which it was redriven last."""
+        self.redrives: tuple[tuple[str, int], ...] = ()
+        """The clientTokens with which it was redriven last, and when each was, oldest first."""
         self.touched: dict[EffectKey, tuple[Effect | None, Effect]] = {}
         """Effects that changed since ``take_changes``: what stood before, and what stood last."""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+TOKENS_MAX: Final = 10
+"""So many of the clientTokens given last are known, as at AWS."""
 
 
 class ExecutionRedriven(NamedTuple):

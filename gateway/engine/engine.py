@@ -188,14 +188,16 @@ class Engine:
         Raises ApiError ExecutionDoesNotExist, ExecutionNotRedrivable.
         """
         row = await self.execution(arn)
-        if not await self._redrives.known(row, token):
+        known = await self._redrives.known(row, token)
+        if known is None:
             self._redrives.check_alone(row)
             await self.map_runs.closed(row.id)
             row = await self._redrives.redrive(row, token)
             for hear in self.on_redrive:
                 hear(row)
-        assert row.redriven_at is not None, "it has been redriven"
-        return row.redriven_at
+            known = row.redriven_at
+        assert known is not None, "it has been redriven"
+        return known
 
     async def stop_execution(self, arn: str, error: str | None, cause: str | None) -> int:
         """StopExecution: when it was stopped; for one that had ended, when it ended.

@@ -42,12 +42,14 @@ class Redrives:
         self._door = door
         self._now = now
 
-    async def known(self, row: ExecutionRow, token: str | None) -> bool:
-        """Whether the execution runs, or ran, by a redrive that this token asked for: the history
-        says so, for a while."""
-        if token is None or row.redriven_at is None or self._now() - row.redriven_at >= TOKEN_MS:
-            return False
-        return (await self._door.fold(row)).redrive_token == token
+    async def known(self, row: ExecutionRow, token: str | None) -> int | None:
+        """When the execution was redriven by a request with this token: the history says so, for a
+        while. None: it was not."""
+        since = self._now() - TOKEN_MS
+        if token is None or row.redriven_at is None or row.redriven_at <= since:
+            return None
+        tokens = dict((await self._door.fold(row)).redrives)
+        return tokens[token] if tokens.get(token, 0) > since else None
 
     async def redrive(self, row: ExecutionRow, token: str | None) -> ExecutionRow:
         """The execution as it runs again. Raises ApiError ExecutionNotRedrivable, and

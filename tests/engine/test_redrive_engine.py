@@ -89,6 +89,24 @@ async def test_one_that_runs_is_refused_and_a_token_counts_once(store, autojump_
         assert len(heard) == 1
 
 
+async def test_the_tokens_of_the_last_ten_redrives_count(store, autojump_clock):
+    """Each answers with its own time and redrives nothing, also after the next one and a restart;
+    the eleventh from the end is forgotten."""
+    async with running(store) as engine:
+        row = await failed(engine)
+        times = []
+        for number in range(11):
+            times.append(await engine.redrive_execution(row.arn, f"token {number}"))
+            await engine.stop_execution(row.arn, None, None)
+            await trio.sleep(1)
+    async with running(store) as engine:
+        for number in range(1, 11):
+            assert await engine.redrive_execution(row.arn, f"token {number}") == times[number]
+        assert (await engine.execution(row.arn)).status == "ABORTED"
+        assert await engine.redrive_execution(row.arn, "token 0") > times[-1]
+        assert (await engine.execution(row.arn)).redrives == 12
+
+
 async def test_of_two_redrives_at_once_one_counts(store, autojump_clock):
     """The other one is refused."""
     async with running(store) as engine:
