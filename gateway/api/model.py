@@ -12,12 +12,13 @@ from typing import Any, Final, TypeAlias
 
 from gateway.api.answers import Serialise, serialiser
 from gateway.api.constraints import violations
-from gateway.api.shapes import Operation, step_functions_description
+from gateway.api.shapes import Operation, Shape, step_functions_description
 from gateway.errors import ApiError
 
 Json: TypeAlias = Any
 Request: TypeAlias = dict[str, Json]
-"""The members that an operation was given; those that are null are not in it."""
+"""The members that an operation was given, as far as the model knows them; those that are null are
+not in it, nor in the structures inside."""
 Response: TypeAlias = dict[str, Json]
 """The members that an operation answers; timestamps are integer milliseconds since the epoch."""
 
@@ -38,7 +39,7 @@ class Model:
         return prefix
 
     def check(self, operation: str, request: Json) -> Request:
-        """The request without its null members.
+        """The request without its null members, and those that the model does not have.
 
         Raises ApiError SerializationException where a member has the wrong JSON type, else
         ValidationException with every violation.
@@ -49,7 +50,8 @@ class Model:
             errors = "error" if len(found) == 1 else "errors"
             message = f"{len(found)} validation {errors} detected: {'; '.join(found)}"
             raise ApiError("ValidationException", message)
-        return {name: value for name, value in request.items() if value is not None}
+        given: Request = request if shape is None else _given(shape, request)
+        return given
 
     def serialise(self, operation: str, response: Response) -> Response:
         """The answer as it goes over the wire: timestamps in seconds since the epoch."""
@@ -67,6 +69,20 @@ class Model:
             described = self._description["operations"][name]
             model = self._operations[name] = Operation(described, self._description["shapes"])
         return model
+
+
+def _given(shape: Shape, value: Json) -> Json:
+    match shape.type_name:
+        case "structure":
+            return {
+                name: _given(member, value[name])
+                for name, member in shape.members.items()
+                if value.get(name) is not None
+            }
+        case "list":
+            return [_given(shape.member, item) for item in value]
+        case _:
+            return value
 
 
 @cache

@@ -118,9 +118,16 @@ def test_a_wrong_json_type_cannot_be_deserialised(operation, request_, message):
 
 
 def test_nulls_and_unknown_members_do_no_harm():
-    """A null member is an absent one; a member that the model does not know is let through."""
+    """A null member is an absent one, and so is one that the model does not know; in lists and in
+    structures as well."""
     request = {"stateMachineArn": ARN, "name": None, "newMember": [1]}
-    assert MODEL.check("StartExecution", request) == {"stateMachineArn": ARN, "newMember": [1]}
+    assert MODEL.check("StartExecution", request) == {"stateMachineArn": ARN}
+    logs = {"destinations": [{"cloudWatchLogsLogGroup": None, "new": 1}], "level": None}
+    update = {"stateMachineArn": ARN, "loggingConfiguration": logs}
+    assert MODEL.check("UpdateStateMachine", update) == {
+        "stateMachineArn": ARN,
+        "loggingConfiguration": {"destinations": [{}]},
+    }
 
 
 def test_timestamps_go_out_in_seconds():
