@@ -78,6 +78,14 @@ def read_arn(text: str, *kinds: str) -> Arn:
     return Arn(kind, name, tuple(rest))
 
 
+def refuse_label(machine_arn: str) -> None:
+    """Raise ApiError ValidationException for the ARN of a Distributed Map state,
+    ``…:stateMachine:<machine>/<label>``, where that of a machine has to be."""
+    if "/" in machine_arn:
+        message = f"A Distributed Map state is not allowed here: '{machine_arn}'"
+        raise ApiError("ValidationException", message)
+
+
 def execution_key(arn: str) -> tuple[str, str]:
     """The machine's ARN and the name that an execution's ARN is made of; for any other text a pair
     that no execution has."""

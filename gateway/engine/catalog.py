@@ -14,11 +14,11 @@ from uuid import uuid4
 import trio
 
 from gateway.asl.states.state import StateMachine
-from gateway.engine.arns import Arns, read_arn
+from gateway.engine.arns import Arns, read_arn, refuse_label
 from gateway.engine.compiled import Compiled, compile_definition
 from gateway.engine.machine_settings import Settings, merge_settings
 from gateway.engine.names import check_name
-from gateway.engine.publications import Publications
+from gateway.engine.publications import Publications, first_version
 from gateway.engine.tags import Tags
 from gateway.errors import ApiError
 from gateway.store.changes import Change, DeleteActivity, DeleteMachine, DeleteTags, Insert, Upsert
@@ -95,8 +95,9 @@ class Catalog:
 
     def named_machine(self, arn: str) -> MachineRow:
         """The machine that an ARN names, of a version and alias as well. Raises ApiError
-        InvalidArn, StateMachineDoesNotExist."""
+        InvalidArn, ValidationException, StateMachineDoesNotExist."""
         read_arn(arn, "stateMachine")
+        refuse_label(arn)
         return self.existing_machine(self.publications.named(arn).machine_arn)
 
     def active_machine(self, arn: str) -> MachineRow:
@@ -145,11 +146,13 @@ class Catalog:
         settings: Settings | None = None,
         managed: str | None = None,
         tags: Mapping[str, str] | None = None,
+        publish: str | None = None,
     ) -> tuple[MachineRow, RevisionRow]:
         """Create a machine, or find that the same one is there already (role and tags may differ).
 
         ``settings`` are the other members of CreateStateMachine, ``managed`` the hash under which
-        the configuration file knows it. Raises ApiError InvalidName, InvalidDefinition,
+        the configuration file knows it, ``publish`` the description of the version that comes with
+        it (None: there is none). Raises ApiError InvalidName, InvalidDefinition,
         StateMachineAlreadyExists, StateMachineDeleting, InvalidLoggingConfiguration, …
         """
         check_name(name)
@@ -159,13 +162,17 @@ class Catalog:
         async with self.changing:
             await self._reap(arn)
             if arn in self._machines:
-                return self._same_machine(arn, definition, type, wanted)
+                return self._same_machine(arn, (type, definition, wanted), publish)
             machine = MachineRow(arn, name, type, self._now(), managed=managed)
             role = role_arn or self._default_role
             revision = self._next_revision(arn, INITIAL, definition, role, wanted)
             tagging = self.tags.changes(arn, tags or {})
-            await self._store.commit([Insert(machine), Insert(revision), *tagging])
+            first = first_version(revision, publish)
+            machine = machine._replace(last_version=len(first))
+            versions = map(Insert, first)
+            await self._store.commit([Insert(machine), Insert(revision), *versions, *tagging])
             self.tags.take(arn, tags or {})
+            self.publications.take(first)
             self._machines[arn] = machine
             self._take(revision, compiled)
             return machine, revision
@@ -295,11 +302,12 @@ class Catalog:
         self._machines[machine.arn] = machine
 
     def _same_machine(
-        self, arn: str, definition: str, kind: str, settings: str
+        self, arn: str, wanted: tuple[str, str, str], publish: str | None
     ) -> tuple[MachineRow, RevisionRow]:
         machine, revision = self.active_machine(arn), self._current[arn]
         held = (machine.type, revision.definition, revision.settings)
-        if held != (kind, definition, settings):
+        published = self.publications.descriptions(revision)
+        if held != wanted or (publish is not None and publish not in published):
             raise ApiError("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
         return machine, revision
 

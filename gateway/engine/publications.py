@@ -8,7 +8,7 @@ the machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from secrets import randbelow
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
@@ -63,8 +63,7 @@ class Publications:
 
     async def load(self) -> None:
         """Read what the store has; once."""
-        for version in await self._store.versions():
-            self._versions.setdefault(version.machine_arn, {})[version.number] = version
+        self.take(await self._store.versions())
         for alias in await self._store.aliases():
             self._aliases.setdefault(alias.machine_arn, {})[alias.name] = alias
 
@@ -137,12 +136,22 @@ class Publications:
             raise ApiError("ConflictException", message)
         return await self.publish_revision(current, description)
 
+    def descriptions(self, revision: RevisionRow) -> list[str]:
+        """Of the versions that the revision was published as."""
+        held = self._versions.get(revision.machine_arn, {}).values()
+        return [row.description for row in held if row.revision == revision.id]
+
+    def take(self, rows: Iterable[VersionRow]) -> None:
+        """These are stored now."""
+        for row in rows:
+            self._versions.setdefault(row.machine_arn, {})[row.number] = row
+
     async def publish_revision(self, revision: RevisionRow, description: str = "") -> VersionRow:
         """Publish a revision, or find it published."""
         arn = revision.machine_arn
         async with self._catalog.changing:
             machine = self._catalog.active_machine(arn)
-            held = self._versions.setdefault(arn, {})
+            held = self._versions.get(arn, {})
             for row in held.values():
                 if row.revision == revision.id:
                     return row
@@ -150,7 +159,7 @@ class Publications:
             number = machine.last_version + 1
             row = VersionRow(arn, number, revision.id, description, self._now())
             await self._catalog.put(machine._replace(last_version=number), Insert(row))
-            held[number] = row
+            self.take([row])
             return row
 
     async def delete_version(self, machine_arn: str, number: int) -> None:
@@ -244,6 +253,13 @@ class Publications:
         """The machine has gone."""
         self._versions.pop(machine_arn, None)
         self._aliases.pop(machine_arn, None)
+
+
+def first_version(revision: RevisionRow, description: str | None) -> list[VersionRow]:
+    """What a new machine is published as with this description; nothing without one."""
+    if description is None:
+        return []
+    return [VersionRow(revision.machine_arn, 1, revision.id, description, revision.created_at)]
 
 
 def _running_sums(routing: Routing) -> list[tuple[int, int]]:

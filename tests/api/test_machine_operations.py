@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 
+import httpx
 import pytest
 from botocore.exceptions import ClientError
 
 from gateway.engine.tags import read_tags
 from gateway.errors import ApiError
+from tests.api.test_model_walk import post
 
 ROLE = "arn:aws:iam::123456789012:role/tests"
+ARN = "arn:aws:states:us-east-1:123456789012:stateMachine:"
 PASS = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})
+WAIT = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 60, "End": True}}})
 
 
 async def test_a_machine_lives_and_dies(api):
@@ -200,3 +204,44 @@ def test_a_tag_whose_key_is_null_is_refused():
     """Clients check that themselves; who writes a request by hand is told."""
     with pytest.raises(ApiError, match=r"null at 'tags\.1\.member\.key'"):
         read_tags([{"key": None, "value": "1"}])
+
+
+async def test_null_and_unknown_members_of_settings_are_as_if_left_out(api):
+    """In the structures of a request as well as in itself."""
+    logging = {"level": None, "destinations": None, "includeExecutionData": True, "other": 1}
+    given = {
+        "name": "m",
+        "definition": PASS,
+        "roleArn": ROLE,
+        "loggingConfiguration": logging,
+        "tracingConfiguration": {"enabled": None},
+    }
+    async with httpx.AsyncClient() as http:
+        created = await post(http, api.url, "CreateStateMachine", given)
+        assert created.status_code == 200, created.text
+        wanted = {"stateMachineArn": created.json()["stateMachineArn"]}
+        described = await post(http, api.url, "DescribeStateMachine", wanted)
+    shown = described.json()
+    assert shown["loggingConfiguration"] == {"level": "OFF", "includeExecutionData": True}
+    assert shown["tracingConfiguration"] == {"enabled": False}
+
+
+async def test_a_machine_is_the_same_only_with_the_version_that_came_with_it(api):
+    """Creating it again with ``publish`` finds that version; one of another description, or none,
+    belongs to another machine."""
+    wanted = {"name": "m", "definition": PASS, "roleArn": ROLE, "publish": True}
+    first = await api.call("create_state_machine", **wanted, versionDescription="v")
+    again = await api.call("create_state_machine", **wanted, versionDescription="v")
+    assert again["stateMachineVersionArn"] == first["stateMachineVersionArn"]
+    version = first["stateMachineVersionArn"]
+    described = await api.call("describe_state_machine", stateMachineArn=version)
+    assert described["description"] == "v"
+    await api.machine("plain")
+    for other in ({"versionDescription": "w"}, {}, {"name": "plain"}):
+        with pytest.raises(ClientError, match="StateMachineAlreadyExists"):
+            await api.call("create_state_machine", **{**wanted, **other})
+    listed = await api.call("list_state_machine_versions", stateMachineArn=f"{ARN}plain")
+    assert listed["stateMachineVersions"] == []
+    updated = {"stateMachineArn": f"{ARN}m", "definition": WAIT, "publish": True}
+    second = await api.call("update_state_machine", **updated)
+    assert second["stateMachineVersionArn"] == f"{ARN}m:2"

@@ -126,3 +126,30 @@ async def test_a_map_run_is_redriven_with_its_parent(api):
     child = (await api.call("list_executions", mapRunArn=run))["executions"][0]["executionArn"]
     with pytest.raises(ClientError, match="ExecutionNotRedrivable"):
         await api.call("redrive_execution", executionArn=child)
+
+
+async def test_a_child_names_its_map_run_and_the_label(api):
+    """DescribeStateMachineForExecution of a child says what began it; of its parent, nothing."""
+    execution, run = await failed(api)
+    child = (await api.call("list_executions", mapRunArn=run))["executions"][0]["executionArn"]
+    operation = "describe_state_machine_for_execution"
+    described = await api.call(operation, executionArn=child)
+    label = run.split("/")[1].split(":")[0]
+    assert (described["mapRunArn"], described["label"]) == (run, label)
+    described = await api.call(operation, executionArn=execution)
+    assert not {"mapRunArn", "label"} & described.keys()
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters"),
+    [
+        ("start_execution", {}),
+        ("update_state_machine", {"roleArn": ROLE}),
+        ("delete_state_machine", {}),
+    ],
+)
+async def test_a_distributed_map_state_is_no_machine(api, operation, parameters):
+    """It cannot be started, changed or deleted by an ARN of its own."""
+    machine = await api.machine("m", distributed(TASK))
+    with pytest.raises(ClientError, match=r"ValidationException.*m/items"):
+        await api.call(operation, stateMachineArn=f"{machine}/items", **parameters)

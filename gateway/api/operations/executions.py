@@ -85,16 +85,22 @@ class Executions:
             **{name: value for name, value in given.items() if value is not None},
             **self._redrive_status(row),
             **await self._map_run(row),
+            **await self._status_in_map_run(row),
         }
 
     async def _map_run(self, row: ExecutionRow) -> Response:
-        """What its map run says of a child."""
+        """The member mapRunArn of a child; nothing of another execution."""
         if row.item is None or row.parent is None or row.parent_number is None:
             return {}
         runs = {run.number: run.arn for run in await self._store.map_runs(row.parent)}
+        return {"mapRunArn": runs[row.parent_number]}
+
+    async def _status_in_map_run(self, row: ExecutionRow) -> Response:
+        """The status of a child where its map run knows better."""
+        if row.item is None or row.parent is None or row.parent_number is None:
+            return {}
         [child] = await self._store.map_results(row.parent, row.parent_number, row.item - 1, 1)
-        pending = {"status": PENDING_REDRIVE} if child.status == PENDING_REDRIVE else {}
-        return {"mapRunArn": runs[row.parent_number], **pending}
+        return {"status": PENDING_REDRIVE} if child.status == PENDING_REDRIVE else {}
 
     def _redrive_status(self, row: ExecutionRow) -> Response:
         reason = self._redrive_refusal(row)
@@ -129,6 +135,9 @@ class Executions:
             return await self._children(request)
         if "stateMachineArn" not in request or "mapRunArn" in request:
             message = "Must provide a stateMachineArn or a mapRunArn"
+            raise ApiError("ValidationException", message)
+        if request.get("statusFilter") == PENDING_REDRIVE:
+            message = f"The statusFilter {PENDING_REDRIVE} is for the executions of a mapRunArn"
             raise ApiError("ValidationException", message)
         arn = request["stateMachineArn"]
         read_arn(arn, "stateMachine")
@@ -214,11 +223,14 @@ class Executions:
         """DescribeStateMachineForExecution: the machine as it was when the execution began."""
         row = await self._execution(request)
         revision = await self._catalog.stored_revision(row.revision)
+        label = row.machine_arn.partition("/")[2]
         return {
             "stateMachineArn": row.machine_arn,
             "name": read_arn(row.machine_arn).name,
             "updateDate": revision.created_at,
             **described_revision(revision, request),
+            **await self._map_run(row),
+            **({"label": label} if label else {}),
         }
 
     async def _execution(self, request: Request) -> ExecutionRow:

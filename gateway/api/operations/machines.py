@@ -10,7 +10,7 @@ from gateway.api.paging import one_page
 from gateway.asl.errors import DefinitionError, Diagnostic
 from gateway.asl.references import variable_references
 from gateway.asl.validation import accepted
-from gateway.engine.arns import qualified, read_arn
+from gateway.engine.arns import qualified, read_arn, refuse_label
 from gateway.engine.catalog import INITIAL, Catalog
 from gateway.engine.machine_settings import Settings, read_settings
 from gateway.engine.publications import Target
@@ -53,6 +53,7 @@ class Machines:
             request.get("type", "STANDARD"),
             _settings(request),
             tags=read_tags(request.get("tags", ())),
+            publish=_description(request) if request.get("publish") else None,
         )
         published = await self._published(revision, request)
         return {
@@ -89,7 +90,7 @@ class Machines:
         """UpdateStateMachine."""
         _check_description(request)
         _, revision = await self._catalog.update_machine(
-            machine_arn(request),
+            _plain_arn(request),
             request.get("definition"),
             request.get("roleArn"),
             _settings(request),
@@ -100,13 +101,12 @@ class Machines:
     async def _published(self, revision: RevisionRow, request: Request) -> Response:
         if not request.get("publish"):
             return {}
-        description = request.get("versionDescription", "")
-        row = await self._catalog.publications.publish_revision(revision, description)
+        row = await self._catalog.publications.publish_revision(revision, _description(request))
         return {"stateMachineVersionArn": qualified(row.machine_arn, row.number)}
 
     async def delete(self, request: Request) -> Response:
         """DeleteStateMachine."""
-        await self._catalog.delete_machine(machine_arn(request))
+        await self._catalog.delete_machine(_plain_arn(request))
         return {}
 
     async def list(self, request: Request) -> Response:
@@ -153,8 +153,20 @@ def machine_arn(request: Request) -> str:
     return arn
 
 
+def _plain_arn(request: Request) -> str:
+    """Raises ApiError ValidationException for that of a Distributed Map state as well."""
+    arn = machine_arn(request)
+    refuse_label(arn)
+    return arn
+
+
 def _settings(request: Request) -> Settings:
     return {name: request[name] for name in _SETTINGS if name in request}
+
+
+def _description(request: Request) -> str:
+    description: str = request.get("versionDescription", "")
+    return description
 
 
 def _check_description(request: Request) -> None:
