@@ -29,6 +29,9 @@ ALL_BYTES: Final = 64 * 1024 * 1024
 """Of all readers."""
 WINDOW_BYTES: Final = 32 * 1024 * 1024
 """Of the events that one reader keeps. An execution of 25,000 events of 500 characters fits."""
+PAGE_BYTES: Final = 32 * 1024 * 1024
+"""Of a page, whose events show their documents again and again. A hundred events of AWS's largest
+inputs fit."""
 KEEP_SECONDS: Final = 60.0
 """So long a reader waits for the next page."""
 _ROWS: Final = 25
@@ -41,7 +44,7 @@ _DOCUMENT_FACTOR: Final = 5
 
 
 class HistoryPage(NamedTuple):
-    """Some events in the order asked for."""
+    """Some events in the order asked for; fewer than were asked for where they are large."""
 
     events: list[Event]
     """With botocore's member names; ``timestamp`` in ms. They are shared: not to be changed."""
@@ -85,7 +88,9 @@ class _Reader:
         end = begin + size
         # One more event than the page has: whether there is another page.
         await self._hold(begin, end + 1)
-        return HistoryPage(self._slice(begin, end), end if end < self._end else None)
+        events = _fitting(self._slice(begin, end))
+        end = begin + len(events)
+        return HistoryPage(events, end if end < self._end else None)
 
     async def backwards(self, size: int, after: int | None) -> HistoryPage:
         """The page that ends before ``after``, newest first.
@@ -99,7 +104,9 @@ class _Reader:
             after = self._end
         begin = max(after - size, 0)
         await self._hold(begin, after)
-        return HistoryPage(self._slice(begin, after)[::-1], begin or None)
+        held = self._slice(begin, after)
+        events = _fitting(held[::-1])
+        return HistoryPage(events, begin + len(held) - len(events) or None)
 
     async def everything(self) -> list[Event]:
         """All events, of a reader that has read nothing yet."""
@@ -211,6 +218,16 @@ class Histories:
     def _forget(self, number: int, reader: _Reader) -> None:
         if self._readers.get(number) is reader:
             del self._readers[number]
+
+
+def _fitting(events: list[Event]) -> list[Event]:
+    """The first of the events, as many as a page has room for: one at least."""
+    size = 0
+    for place, event in enumerate(events):
+        size += _size(event)
+        if size > PAGE_BYTES and place:
+            return events[:place]
+    return events
 
 
 def _size(event: Event) -> int:

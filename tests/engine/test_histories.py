@@ -92,6 +92,26 @@ async def test_pages_are_the_whole_history(autojump_clock, window, size, newest_
         assert pages == whole[:: -1 if newest_first else 1]
 
 
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_a_page_of_large_events_is_shorter(autojump_clock, monkeypatch, newest_first):
+    """An answer has a bound, however many events are asked for; the pages are still all of them."""
+    monkeypatch.setattr(histories, "PAGE_BYTES", 10_000)
+    async with running(MemoryStore()) as engine:
+        row = await start(engine)
+        whole = await engine.history(row.arn)
+        events, after, sizes = [], None, []
+        while not sizes or after is not None:
+            page = await engine.histories.page(row, 1000, after, newest_first=newest_first)
+            events += page.events
+            sizes.append(len(page.events))
+            after = page.after
+        assert events == whole[:: -1 if newest_first else 1]
+        assert max(sizes) < 20
+        monkeypatch.setattr(histories, "PAGE_BYTES", 1)
+        page = await engine.histories.page(row, 1000, None, newest_first=newest_first)
+        assert len(page.events) == 1
+
+
 async def test_any_page_can_be_read_at_any_time(autojump_clock, window):
     """A token is good again, in any order: what a reader has let go is folded anew."""
     async with running(MemoryStore()) as engine:
