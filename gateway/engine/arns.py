@@ -14,6 +14,7 @@ from gateway.errors import ApiError
 _FORM: Final = re.compile(
     r"arn:(aws[a-z-]*):states:([a-z0-9-]+):(\d{12}):([A-Za-z]+):(.+)", re.DOTALL
 )
+_ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.+", re.DOTALL)
 _KINDS: Final = frozenset({"stateMachine", "activity", "execution", "express", "mapRun"})
 
 
@@ -76,6 +77,12 @@ def read_arn(text: str, *kinds: str) -> Arn:
         raise _invalid(f"Resource type not valid in this context: {kind}")
     name, *rest = form[5].split(":")
     return Arn(kind, name, tuple(rest))
+
+
+def check_role(arn: str) -> None:
+    """Raise ApiError InvalidArn unless it has the form of a role's ARN."""
+    if _ROLE.fullmatch(arn) is None:
+        raise ApiError("InvalidArn", f"Invalid Role Arn: '{arn}'")
 
 
 def refuse_label(machine_arn: str) -> None:

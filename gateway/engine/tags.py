@@ -73,7 +73,8 @@ class Tags:
 
 
 def read_tags(tags: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Keys and values of the API's list. Raises ApiError ValidationException."""
+    """Keys and values of the API's list; of a key that comes again, the last value. Raises ApiError
+    ValidationException."""
     found: dict[str, str] = {}
     for place, tag in enumerate(tags, 1):
         key = tag.get("key")
@@ -86,8 +87,6 @@ def read_tags(tags: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         if key.lower().startswith(RESERVED):
             message = f"Tag keys starting with '{RESERVED}' are reserved for system use"
             raise ApiError("ValidationException", message)
-        if key in found:
-            raise ApiError("ValidationException", f"Duplicate tag key: '{key}'")
         found[key] = tag.get("value") or ""
     return found
 

@@ -71,6 +71,8 @@ async def test_lists_page(api):
         ({"definition": "{"}, "InvalidDefinition"),
         ({"definition": "no JSON"}, "INVALID_JSON_DESCRIPTION: Unrecognized token 'no'"),
         ({"name": "a b"}, "InvalidName"),
+        ({"roleArn": "x"}, "InvalidArn.*Invalid Role Arn: 'x'"),
+        ({"roleArn": ROLE.replace(":role", ":user")}, "InvalidArn.*Invalid Role Arn"),
         ({"name": "a\ud800b"}, r"InvalidName.*'a\?b'"),
         ({"loggingConfiguration": {"level": "ALL"}}, "InvalidLoggingConfiguration"),
     ],
@@ -245,3 +247,21 @@ async def test_a_machine_is_the_same_only_with_the_version_that_came_with_it(api
     updated = {"stateMachineArn": f"{ARN}m", "definition": WAIT, "publish": True}
     second = await api.call("update_state_machine", **updated)
     assert second["stateMachineVersionArn"] == f"{ARN}m:2"
+
+
+async def test_a_role_has_to_be_one_in_an_update_too(api):
+    """What is no ARN of a role is refused, and nothing changes."""
+    arn = await api.machine()
+    with pytest.raises(ClientError, match="InvalidArn"):
+        await api.call("update_state_machine", stateMachineArn=arn, roleArn=f"{ARN}m")
+    described = await api.call("describe_state_machine", stateMachineArn=arn)
+    assert described["roleArn"] == ROLE
+
+
+async def test_a_tag_that_comes_twice_has_its_last_value(api):
+    """As if it had been given twice, one after the other."""
+    arn = await api.machine()
+    tags = [{"key": "a", "value": value} for value in "12"]
+    await api.call("tag_resource", resourceArn=arn, tags=tags)
+    listed = await api.call("list_tags_for_resource", resourceArn=arn)
+    assert listed["tags"] == [{"key": "a", "value": "2"}]

@@ -10,7 +10,7 @@ from gateway.api.paging import one_page
 from gateway.asl.errors import DefinitionError, Diagnostic
 from gateway.asl.references import variable_references
 from gateway.asl.validation import accepted
-from gateway.engine.arns import qualified, read_arn, refuse_label
+from gateway.engine.arns import check_role, qualified, read_arn, refuse_label
 from gateway.engine.catalog import INITIAL, Catalog
 from gateway.engine.machine_settings import Settings, read_settings
 from gateway.engine.publications import Target
@@ -46,6 +46,7 @@ class Machines:
     async def create(self, request: Request) -> Response:
         """CreateStateMachine."""
         _check_description(request)
+        check_role(request["roleArn"])
         machine, revision = await self._catalog.create_machine(
             request["name"],
             request["definition"],
@@ -89,6 +90,8 @@ class Machines:
     async def update(self, request: Request) -> Response:
         """UpdateStateMachine."""
         _check_description(request)
+        if "roleArn" in request:
+            check_role(request["roleArn"])
         _, revision = await self._catalog.update_machine(
             _plain_arn(request),
             request.get("definition"),
