@@ -39,6 +39,8 @@ class ExpressChildren:
         self._run = run
         self._nursery = nursery
         self._scopes: set[trio.CancelScope] = set()
+        self.running: dict[int, int] = {}
+        """How many items each child has that runs, by its first one."""
 
     async def start(
         self, children: Sequence[Child], name: Callable[[Child], str], told: Told
@@ -50,6 +52,7 @@ class ExpressChildren:
             row = self._express.child(self._run, parent, name(child), child.input)
             scope = trio.CancelScope()
             self._scopes.add(scope)
+            self.running[child.first] = child.items
             self._nursery.start_soon(self._follow, child, row, scope, told)
 
     def stop(self) -> None:
@@ -69,6 +72,7 @@ class ExpressChildren:
             await self._express.stop_child(row.id)
         finally:
             self._scopes.discard(scope)
+            del self.running[child.first]
 
     async def _keep(self, child: Child, row: ExecutionRow) -> None:
         place = (self._run.execution, self._run.number)

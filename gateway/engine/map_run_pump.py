@@ -109,6 +109,11 @@ class MapRunPump:
         self._changed = trio.Event()
         self._log = structlog.get_logger("map_runs")
 
+    @property
+    def in_memory(self) -> dict[int, int]:
+        """Children that run and have no row that says so: how many items each has, by its first."""
+        return self._in_memory.running
+
     # ----------------------------------------------------------------- what it is told
     def end(self) -> None:
         """The run has its final status."""

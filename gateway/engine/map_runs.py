@@ -13,7 +13,7 @@ import trio
 from gateway.engine.door import Door
 from gateway.engine.express import Express
 from gateway.engine.express_children import ExpressChildren
-from gateway.engine.map_run_pump import MapRunPump
+from gateway.engine.map_run_pump import PENDING_REDRIVE, MapRunPump
 from gateway.engine.redrive import Redrives
 from gateway.engine.starts import Starts
 from gateway.store.changes import Change, Insert
@@ -139,6 +139,7 @@ class MapRuns:
     async def counts(self, row: MapRunRow) -> dict[str, MapRunCounts]:
         """Children and items by status, those of PENDING items included."""
         counts = await self._store.map_counts(row.execution, row.number)
+        await self._count_in_memory(row, counts)
         known = sum(each.items for each in counts.values())
         if row.total is not None and row.total > known:
             # Nobody knows how many batches there will be.
@@ -146,3 +147,19 @@ class MapRuns:
             executions, items = counts.get(status, (0, 0))
             counts[status] = MapRunCounts(executions + pending, items + pending)
         return counts
+
+    async def _count_in_memory(self, row: MapRunRow, counts: dict[str, MapRunCounts]) -> None:
+        """Add the children that run in memory. None of them has a row, but those of a redrive."""
+        pump = self._pumps.get((row.execution, row.number))
+        running = {} if pump is None or not row.open else dict(pump.in_memory)
+        if running and PENDING_REDRIVE in counts:
+            waiting = await self._store.map_items(row.execution, row.number, PENDING_REDRIVE)
+            again = [each.items for each in waiting if each.item in running]
+            children, items = counts[PENDING_REDRIVE]
+            counts[PENDING_REDRIVE] = MapRunCounts(children - len(again), items - sum(again))
+        items = sum(running.values())
+        if row.total is not None:
+            # One may have ended just now, and count already.
+            items = min(items, row.total - sum(each.items for each in counts.values()))
+        if items > 0:
+            counts["RUNNING"] = MapRunCounts(min(len(running), items), items)

@@ -51,6 +51,14 @@ class Function:
         return request.input * 2
 
 
+class Sleeper(Function):
+    """Answers anything."""
+
+    async def call(self, _request):
+        """Nothing, after a while."""
+        await trio.sleep(self.seconds)
+
+
 def machine(**members):
     """A Distributed Map whose children call the function."""
     processor = {
@@ -89,6 +97,49 @@ async def test_the_output_is_the_children_s_in_order(autojump_clock):
         assert {status: tuple(each) for status, each in counts.items()} == {"SUCCEEDED": (50, 50)}
         assert await store.last_execution() == row.id
         assert [line async for line in verify(store, engine._door)] == []
+
+
+async def counted(engine, store):
+    """Items of the one map run by status."""
+    [run] = await store.map_runs(1)
+    counts = await engine.map_runs.counts(run)
+    return {status: items for status, (_, items) in counts.items() if items}
+
+
+async def test_those_that_run_are_counted_as_running(autojump_clock):
+    """Though they have no rows; and not as waiting once they are redriven."""
+    function, store = Function(seconds=10, bad=[1, 2]), MemoryStore()
+    limits = {"MaxConcurrency": 2, "ToleratedFailureCount": 1}
+    async with running(store, [function]) as engine:
+        arn = await start(engine, [0, 1, 2, 3, 4], **limits)
+        await trio.sleep(5)
+        assert await counted(engine, store) == {"RUNNING": 2, "PENDING": 3}
+        await trio.sleep(10)
+        found = {"SUCCEEDED": 1, "FAILED": 1, "RUNNING": 2, "PENDING": 1}
+        assert await counted(engine, store) == found
+        await wait_status(engine, arn, "FAILED")
+        await closed(store)
+        failed = {"SUCCEEDED": 2, "FAILED": 2, "ABORTED": 1}
+        assert await counted(engine, store) == failed
+        function.bad = ()
+        await engine.redrive_execution(arn, None)
+        await trio.sleep(5)
+        again = {"SUCCEEDED": 2, "RUNNING": 2, "PENDING": 1}
+        assert await counted(engine, store) == again
+        await wait_status(engine, arn, "SUCCEEDED")
+        assert await counted(engine, store) == {"SUCCEEDED": 5}
+
+
+async def test_batches_that_run_are_counted_with_their_items(autojump_clock):
+    """A child counts once, and all of its items."""
+    function, store = Sleeper(seconds=10), MemoryStore()
+    batches = {"MaxConcurrency": 1, "ItemBatcher": {"MaxItemsPerBatch": 2}}
+    async with running(store, [function]) as engine:
+        await start(engine, [0, 1, 2, 3], **batches)
+        await trio.sleep(5)
+        [run] = await store.map_runs(1)
+        counts = await engine.map_runs.counts(run)
+        assert (tuple(counts["RUNNING"]), counts["PENDING"].items) == ((1, 2), 2)
 
 
 async def test_what_has_not_ended_runs_again_after_a_crash(autojump_clock):
