@@ -164,7 +164,8 @@ def _type(whole: Json, schema: Json) -> str:
         kinds = [_type(whole, choice) for choice in schema["anyOf"] if choice != {"type": "null"}]
         return " or ".join(dict.fromkeys(kinds))
     if schema.get("type") == "array":
-        return f"list of {_type(whole, schema['items'])}"
+        item = _type(whole, schema["items"])
+        return f"list of {'text ' if item.startswith('as ') else ''}{item}"
     if "examples" in schema:
         return f"as `{schema['examples'][0]}`"
     kinds = schema.get("type", "object" if "oneOf" in schema else "")
