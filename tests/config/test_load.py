@@ -50,8 +50,9 @@ def test_nothing_is_enough(load, text):
     assert load(text).settings.triggers == {}
 
 
-def test_whole(load):
+def test_whole(load, tmp_path):
     """Everything that a file says is there, read and compiled."""
+    (tmp_path / "work").mkdir()
     config = load(
         """\
         account: 012345678901
