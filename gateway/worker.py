@@ -280,5 +280,6 @@ def _client(read_seconds: float) -> Any:
         retries={"total_max_attempts": 1},
         signature_version=None if session.get_credentials() else UNSIGNED,
     )
-    region = session.region_name or "us-east-1"
+    # boto3 alone would pass over AWS_REGION, which AWS's other SDKs ask first.
+    region = os.environ.get("AWS_REGION") or session.region_name or "us-east-1"
     return session.client("stepfunctions", region_name=region, config=config)

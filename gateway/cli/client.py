@@ -81,10 +81,14 @@ class Client:
             body = answer.json()
         except ValueError:
             body = None
-        if not isinstance(body, dict):
-            fail(f"{self.endpoint} is no Stategate: it answered {answer.status_code} without JSON")
+        if not isinstance(body, dict) or (answer.status_code != 200 and "__type" not in body):
+            fail(
+                f"{self.endpoint} is not Stategate's API: it answered {answer.status_code}.\n"
+                "Say with --endpoint or STATEGATE_ENDPOINT where that is: api.listen in the "
+                "configuration of the daemon."
+            )
         if answer.status_code != 200:
-            code = str(body.get("__type", answer.status_code)).rpartition("#")[2]
+            code = str(body["__type"]).rpartition("#")[2]
             fail(f"{code}: {body['message']}" if body.get("message") else code)
         return body
 

@@ -50,7 +50,7 @@ def verify(
     with TemporaryDirectory(prefix="stategate-verify-") as directory:
         copy = Path(directory) / "copy.db"
         _copy(source, copy)
-        differences = trio.run(_differences, copy)
+        differences = trio.run(_differences, copy, source)
     if as_json:
         print_json({"differences": differences})
     else:
@@ -62,18 +62,23 @@ def verify(
         raise typer.Exit(1)
 
 
-async def _differences(database: Path) -> list[str]:
+async def _differences(database: Path, source: Path) -> list[str]:
     from gateway.daemon.clock import now
     from gateway.engine.catalog import Catalog
     from gateway.engine.door import Door
     from gateway.engine.verify import verify as differences
+    from gateway.store.failures import StoreUnusable
     from gateway.store.sqlite import open_sqlite
 
-    async with open_sqlite(str(database)) as store:
-        catalog = Catalog(store, now, region="us-east-1", account="123456789012")
-        await catalog.load()
-        door = Door(store, catalog, now, committed=lambda *_: None, announce=lambda _: [])
-        return [difference async for difference in differences(store, door)]
+    try:
+        async with open_sqlite(str(database)) as store:
+            catalog = Catalog(store, now, region="us-east-1", account="123456789012")
+            await catalog.load()
+            door = Door(store, catalog, now, committed=lambda *_: None, announce=lambda _: [])
+            return [difference async for difference in differences(store, door)]
+    except StoreUnusable as error:
+        # It speaks of the copy, which nobody knows and which is gone in a moment.
+        fail(str(error).replace(str(database), str(source)))
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -84,8 +89,10 @@ def _copy(source: Path, target: Path) -> None:
         fail(f"there is no database {source}: a daemon makes it when it first starts")
     try:
         copy_database(str(source.absolute()), str(target))
-    except (Rejected, sqlite3.Error) as error:
+    except Rejected as error:
         fail(str(error))
+    except sqlite3.Error as error:
+        fail(f"{source} cannot be copied: {error}")
 
 
 def _is_database(path: Path) -> bool:

@@ -11,7 +11,7 @@ import typer
 
 from gateway.cli.client import Client
 from gateway.cli.options import DEFAULT_ENDPOINT, AsJson, Endpoint, json_text
-from gateway.cli.output import Json, fail, print_json, print_table, span, when
+from gateway.cli.output import Json, fail, one_line, print_json, print_table, span, when
 
 Status = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 Execution = Annotated[
@@ -177,7 +177,6 @@ def _lines(events: list[Json], answers: list[Json], begun: float) -> Iterator[tu
         yield str(event["id"]), after, event["type"], _details(event)
         if (answer := answered.get(event["id"])) is not None:
             moment = f"{when(answer['timestamp'])} UTC"
-            # A label may hold anything, and a terminal obeys what it is shown.
             said = f"{answer['label']!r} from {answer['address']}, {moment}"
             yield "", "", "(answered by link)", said
 
@@ -191,8 +190,4 @@ def _details(event: Json) -> str:
         for name, value in members.items()
         if not name.endswith("Details") and name != "roleArn"
     )
-    line = "  ".join(shown).replace("\n", " ")
-    return line if len(line) <= _LINE else line[: _LINE - 1] + "…"
-
-
-_LINE = 160
+    return one_line("  ".join(shown))

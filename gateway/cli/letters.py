@@ -9,7 +9,7 @@ import typer
 
 from gateway.cli.client import Client
 from gateway.cli.options import DEFAULT_ENDPOINT, AsJson, Endpoint
-from gateway.cli.output import print_json, print_table, when
+from gateway.cli.output import one_line, print_json, print_table, when
 
 app = typer.Typer(help="What could not be taken or delivered.", no_args_is_help=True)
 
@@ -31,7 +31,13 @@ def list_letters(
         print_json({"letters": found})
         return
     rows = (
-        (each["id"], when(each["createdAt"]), each["kind"], each["origin"], each["reason"])
+        (
+            each["id"],
+            when(each["createdAt"]),
+            each["kind"],
+            each["origin"],
+            one_line(each["reason"]),
+        )
         for each in found
     )
     print_table(("ID", "SINCE (UTC)", "KIND", "OF", "REASON"), rows, empty="There is no letter.")

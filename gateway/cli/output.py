@@ -38,8 +38,14 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty:
     if not table.row_count:
         print(empty)
         return
-    terminal = sys.stdout.isatty()
-    Console(file=sys.stdout, width=None if terminal else _WIDE, soft_wrap=not terminal).print(table)
+    if sys.stdout.isatty():
+        Console().print(table)
+        return
+    console = Console(width=_WIDE)
+    with console.capture() as written:
+        console.print(table, soft_wrap=True)
+    # rich fills up the last column, by as much as its longest cell takes.
+    print("\n".join(line.rstrip() for line in written.get().splitlines()))
 
 
 _WIDE = 10_000
@@ -50,6 +56,18 @@ _STYLES = {
     "TIMED_OUT": "red",
     "ABORTED": "yellow",
 }
+
+
+def one_line(text: str) -> str:
+    """A text for a table: on one line, what is long cut off. It may come from anybody, and a
+    terminal obeys what it is shown: what is not printable is written as in Python."""
+    line = "".join(
+        each if each.isprintable() else repr(each)[1:-1] for each in " ".join(text.split("\n"))
+    )
+    return line if len(line) <= _LINE else line[: _LINE - 1] + "…"
+
+
+_LINE = 160
 
 
 def when(seconds: float | None) -> str:

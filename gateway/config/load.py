@@ -16,7 +16,7 @@ from gateway.asl.scope import Expression
 from gateway.config.checks import CHECKS, Named
 from gateway.config.definitions import read_definition, unanswered_tasks
 from gateway.config.expand import expand, variables
-from gateway.config.function_files import functions_are_there
+from gateway.config.named_files import FILE_CHECKS
 from gateway.config.settings import Settings
 from gateway.config.validate import validate
 from gateway.config.yaml import Document, read_yaml
@@ -54,9 +54,8 @@ def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     problems: list[Problem] = []
     settings: Settings = _rooted(validate(value, problems), path.parent)
     named = Named(*(_names(value, key) for key in ("machines", "activities", "connections")))
-    for check in CHECKS:
+    for check in (*CHECKS, *FILE_CHECKS):
         problems.extend(check(settings, named))
-    problems.extend(functions_are_there(settings))
     config = Config(
         path,
         settings,

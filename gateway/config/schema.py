@@ -59,7 +59,36 @@ def _own_texts(model: type[BaseModel]) -> dict[str, str]:
 
 
 def json_schema() -> dict[str, Json]:
-    """The JSON Schema of a configuration file, for ``# yaml-language-server: $schema=…``."""
+    """The JSON Schema of a configuration file, for ``# yaml-language-server: $schema=…``. It takes
+    what stands in the file, where variables are not replaced yet."""
+    schema: dict[str, Json] = _variable(_settings_schema())
+    return schema
+
+
+def _variable(schema: Json) -> Json:
+    """The schema with a text that has a variable in it wherever one may give the value."""
+    match schema:
+        case {"const": str()}:
+            return schema
+        case {"pattern": str(pattern)}:
+            return schema | {"pattern": rf"{_VARIABLE}|{pattern}"}
+        case {"enum": list()} | {"format": str()} | {"type": "integer" | "number" | "boolean"}:
+            about = {key: value for key, value in schema.items() if key in _ABOUT}
+            value = {key: below for key, below in schema.items() if key not in _ABOUT}
+            return about | {"anyOf": [value, {"type": "string", "pattern": _VARIABLE}]}
+        case dict():
+            return {key: _variable(below) for key, below in schema.items()}
+        case list():
+            return [_variable(below) for below in schema]
+        case _:
+            return schema
+
+
+_VARIABLE = r"\$\{"
+_ABOUT = {"title", "description", "default", "examples"}
+
+
+def _settings_schema() -> dict[str, Json]:
     made = Settings.model_json_schema(schema_generator=_Documented)
     schema = {"$schema": _DIALECT, **made, "title": "Stategate"}
     for model in (schema, *schema["$defs"].values()):
@@ -71,7 +100,7 @@ def json_schema() -> dict[str, Json]:
 
 def reference_table() -> str:
     """The configuration reference in Markdown: one table for each kind of mapping."""
-    whole = json_schema()
+    whole = _settings_schema()
     places: dict[str, list[str]] = {}
     models: dict[str, Json] = {}
     for name, section in whole["properties"].items():
@@ -135,7 +164,8 @@ def _type(whole: Json, schema: Json) -> str:
         kinds = [_type(whole, choice) for choice in schema["anyOf"] if choice != {"type": "null"}]
         return " or ".join(dict.fromkeys(kinds))
     if schema.get("type") == "array":
-        return f"list of {_type(whole, schema['items'])}"
+        item = _type(whole, schema["items"])
+        return f"list of {'text ' if item.startswith('as ') else ''}{item}"
     if "examples" in schema:
         return f"as `{schema['examples'][0]}`"
     kinds = schema.get("type", "object" if "oneOf" in schema else "")

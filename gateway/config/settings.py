@@ -46,6 +46,12 @@ def _not_null(value: Any) -> Any:
 
 T = TypeVar("T")
 Name: TypeAlias = Annotated[str, AfterValidator(_legal)]
+_Region: TypeAlias = Annotated[
+    str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-\d+$", examples=["us-east-1"])
+]
+_Site: TypeAlias = Annotated[
+    str, Field(pattern=r"^https?://[^/]+", examples=["https://stategate.example.com"])
+]
 Section: TypeAlias = Annotated[T, BeforeValidator(_not_null)]
 Entries: TypeAlias = Section[dict[Name, T]]
 
@@ -77,7 +83,7 @@ class HooksSettings(Strict):
 
     listen: Listen = Address("127.0.0.1", 8080)
     """Address as `host:port`."""
-    public_url: Annotated[str, Field(pattern=r"^https?://[^/]+")] | None = None
+    public_url: _Site | None = None
     """The same place as others see it, `/callbacks/<token>` below it being the link that answers a
     task; without it `http://` and the address."""
 
@@ -147,12 +153,16 @@ class SinkSettings(Strict):
 class Settings(Strict):
     """A whole configuration file; every part may be left out."""
 
-    region: Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-\d+$")] = "us-east-1"
+    region: _Region = "us-east-1"
     """Region in ARNs, and of AWS clients that neither the environment nor a setting gives one."""
     account: Annotated[
         str,
         BeforeValidator(lambda account: str(account) if isinstance(account, int) else account),
-        Field(pattern=r"^\d{12}$"),
+        Field(
+            pattern=r"^\d{12}$",
+            examples=["123456789012"],
+            json_schema_extra={"type": ["string", "integer"]},
+        ),
     ] = "123456789012"
     """Account number in ARNs."""
     grace: Duration = 10.0

@@ -67,6 +67,8 @@ def _message(error: ErrorDetails, steps: list[int | str]) -> str:
         case "union_tag_invalid":
             right = re.findall(r"'([^']*)'", context["expected_tags"])
             message = f"unknown type {context['tag']!r}{suggestion(context['tag'], right)}"
+        case "string_pattern_mismatch":
+            message = f"does not look right: write it as {_example(error['loc'])}"
         case kind if kind in _MESSAGES:
             message = _MESSAGES[kind].format(**context)
         case _:
@@ -84,7 +86,6 @@ _MESSAGES = {
     "string_type": "must be a text; put it in quotes",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
-    "string_pattern_mismatch": "does not look right: it must match {pattern}",
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
     "int_from_float": "must be a whole number",
@@ -107,13 +108,22 @@ _MESSAGES = {
 
 def _keys(loc: Location) -> list[str]:
     """The keys that the settings know at a location of pydantic's."""
+    return sorted({key for place in _places(loc) for key in place.get("properties", {})})
+
+
+def _example(loc: Location) -> str:
+    """A value that may stand at a location of pydantic's; each setting with a pattern has one."""
+    places = [each for place in _places(loc) for each in (place, *place.get("anyOf", ()))]
+    return str(next(place["examples"][0] for place in places if "examples" in place))
+
+
+def _places(loc: Location) -> list[Json]:
+    """The schemas of a location of pydantic's: several below a union."""
     whole = Settings.model_json_schema()
     places = [whole]
     for step in loc:
         places = [below for place in places for below in _below(whole, place, step)]
-    return sorted(
-        {key for place in places for key in _resolved(whole, place).get("properties", {})}
-    )
+    return [_resolved(whole, place) for place in places]
 
 
 def _resolved(whole: Json, schema: Json) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from typing import Final
 
@@ -33,8 +34,17 @@ def listen(address: str, setting: str) -> socket.socket:
     try:
         return socket.create_server((host.strip("[]"), int(port)), family=family, backlog=_BACKLOG)
     except OSError as error:
-        reason = f"cannot listen on {address}: {error.strerror}; choose another address"
+        reason = f"cannot listen on {address}: {_why(error)}"
         raise ConfigError([Problem(setting, reason)]) from error
+
+
+def _why(error: OSError) -> str:
+    """In words, with what helps. Python's own have the address once more, in parentheses."""
+    if error.errno == errno.EADDRINUSE:
+        remedy = "end what listens there, perhaps a Stategate that runs already, or choose another"
+        return f"{os.strerror(error.errno)}; {remedy} address"
+    said = str(error.strerror).partition(" (while attempting")[0]
+    return f"{said}; choose another address"
 
 
 class HttpServer:

@@ -5,8 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Mapping
 from ipaddress import ip_address
+from typing import Annotated, TypeAlias
 
-from pydantic import HttpUrl, SecretStr
+from pydantic import AfterValidator, HttpUrl, SecretStr, WithJsonSchema
+
+
+def _check_user_name(name: str) -> str:
+    if not name or ":" in name:
+        raise ValueError("must be a name without a colon: what follows one would be the password")
+    return name
+
+
+UserName: TypeAlias = Annotated[
+    str, AfterValidator(_check_user_name), WithJsonSchema({"type": "string", "pattern": "^[^:]+$"})
+]
+"""A user's name for `Authorization: Basic`."""
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")

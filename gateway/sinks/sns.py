@@ -28,7 +28,13 @@ class SnsSink(Strict):
 
     type: Literal["sns"]
     """``sns``"""
-    topic_arn: Annotated[str, Field(pattern=r"^arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[\w-]+(\.fifo)?$")]
+    topic_arn: Annotated[
+        str,
+        Field(
+            pattern=r"^arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[\w-]+(\.fifo)?$",
+            examples=["arn:aws:sns:us-east-1:123456789012:orders"],
+        ),
+    ]
     """The topic."""
     region: str | None = None
     """Default: the topic's, from its ARN."""

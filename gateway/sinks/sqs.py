@@ -24,7 +24,13 @@ class SqsSink(Strict):
 
     type: Literal["sqs"]
     """``sqs``"""
-    queue_url: Annotated[str, Field(pattern=r"^https?://[^/]+/.+$")]
+    queue_url: Annotated[
+        str,
+        Field(
+            pattern=r"^https?://[^/]+/.+$",
+            examples=["https://sqs.us-east-1.amazonaws.com/123456789012/orders"],
+        ),
+    ]
     """The queue, as GetQueueUrl gives it."""
     region: str | None = None
     """Default: that of the queue's URL, else that of the AWS environment, else ``region``."""

@@ -22,7 +22,13 @@ class SqsSource(Strict):
 
     type: Literal["sqs"]
     """`sqs`"""
-    queue_url: Annotated[str, Field(pattern=r"^https?://[^/]+/.+")]
+    queue_url: Annotated[
+        str,
+        Field(
+            pattern=r"^https?://[^/]+/.+",
+            examples=["https://sqs.us-east-1.amazonaws.com/123456789012/orders"],
+        ),
+    ]
     """URL of the queue, as `GetQueueUrl` gives it."""
     batch_size: Annotated[int, Field(ge=1, le=10)] = 10
     """Messages of one receive call, at most."""
@@ -32,7 +38,9 @@ class SqsSource(Strict):
     """Receive calls at a time."""
     region: str | None = None
     """Region of the queue; without it, the AWS environment's, then the configuration's."""
-    endpoint_url: Annotated[str, Field(pattern=r"^https?://[^/]+")] | None = None
+    endpoint_url: (
+        Annotated[str, Field(pattern=r"^https?://[^/]+", examples=["http://127.0.0.1:5000"])] | None
+    ) = None
     """Where SQS is, if not at AWS; without it, that of the AWS environment."""
 
     async def run(self, intake: Intake) -> None:

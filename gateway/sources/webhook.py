@@ -31,8 +31,8 @@ class WebhookSource(Strict):
 
     type: Literal["webhook"]
     """`webhook`"""
-    path: Annotated[str, Field(pattern=_PATH)]
-    """Where it listens, as `/hooks/{tenant}`; a parameter is one whole segment."""
+    path: Annotated[str, Field(pattern=_PATH, examples=["/hooks/{tenant}"])]
+    """Where it listens; a parameter is one whole segment."""
     methods: tuple[Method, ...] = Field(default=("POST",), min_length=1)
     """The HTTP methods that it takes."""
     verify: Verify | None = None

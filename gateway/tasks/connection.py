@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import AfterValidator, Field, HttpUrl, SecretStr, model_validator
 
-from gateway.http.targets import check_headers, check_url
+from gateway.http.targets import UserName, check_headers, check_url
 from gateway.strict import Strict
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class BasicConnection(Connection):
 
     type: Literal["basic"]
     """``basic``"""
-    username: str
+    username: UserName
     """The user's name; it has no colon."""
     password: SecretStr
     """The password."""

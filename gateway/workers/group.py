@@ -107,7 +107,8 @@ class WorkerGroup:
                 log.info("worker started", pid=running.pid, restarts=process.restarts)
                 ended = exit_words(await running.wait())
         except OSError as error:
-            return f"cannot start: {error}"
+            # Python's own words give a directory as it is inside the program: PosixPath('…').
+            return f"cannot start: {error.strerror}: {error.filename}"
         return ended
 
     def _pause(self, failures: int) -> float:

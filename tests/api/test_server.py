@@ -99,8 +99,10 @@ async def test_a_port_in_use_is_a_problem_of_the_configuration(api):
     address = api.url.removeprefix("http://")
     with pytest.raises(ConfigError) as refused:
         listen(address)
-    expected = f"api.listen: cannot listen on {address}: Address already in use"
-    assert str(refused.value).startswith(expected)
+    assert str(refused.value) == (
+        f"api.listen: cannot listen on {address}: Address already in use; end what listens there, "
+        "perhaps a Stategate that runs already, or choose another address"
+    )
 
 
 async def echo(scope, receive, send):

@@ -91,6 +91,15 @@ def test_what_is_not_there_is_told(stategate):
     assert (code, "LetterDoesNotExist" in said) == (1, True)
 
 
+def test_the_webhooks_address_is_not_the_apis(stategate, daemon):
+    """The two are easily mistaken for each other: what was meant is told."""
+    hooks = daemon.health()["webhooks"]
+    code, said = stategate("executions", "--endpoint", hooks)
+    assert code == 1
+    assert f"{hooks} is not Stategate's API: it answered 404" in said
+    assert "api.listen" in said
+
+
 def test_letters_are_listed_shown_retried_and_dropped(stategate, daemon):
     """A message without the id that its name needs becomes one."""
     hooks = daemon.health()["webhooks"]
@@ -98,7 +107,9 @@ def test_letters_are_listed_shown_retried_and_dropped(stategate, daemon):
     code, said = stategate("letters", "list", "--origin", "orders", "--json")
     [letter] = json.loads(said)["letters"]
     identity = letter["id"]
-    assert identity in stategate("letters", "list")[1]
+    _, said = stategate("letters", "list")
+    assert identity in said
+    assert max(map(len, said.splitlines())) < 250  # the reason has the whole message in it
     code, said = stategate("letters", "show", identity)
     assert code == 0
     assert '"total": 3' in said

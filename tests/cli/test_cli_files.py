@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 import trio
 from typer.testing import CliRunner
 
 from gateway.cli.app import app
+from gateway.cli.output import one_line, print_table
 from gateway.config.load import load_config
 from gateway.daemon.clock import now
 from gateway.daemon.declare import declare
@@ -229,6 +232,36 @@ def test_a_backup_of_nothing_is_told(stategate, tmp_path):
     code, _, said = stategate("backup", tmp_path / "b.db", "--database", tmp_path / "none.db")
     assert code == 1
     assert "there is no database" in said
+
+
+def test_a_backup_of_no_database_names_it(stategate, tmp_path):
+    """A file of another kind."""
+    (tmp_path / "notes.txt").write_text("These are no tables." * 99)
+    code, _, said = stategate("backup", tmp_path / "b.db", "--database", tmp_path / "notes.txt")
+    assert code == 1
+    assert f"{tmp_path / 'notes.txt'} cannot be copied: file is not a database" in said
+
+
+def test_verify_of_somebody_elses_database_names_it(stategate, tmp_path):
+    """A sentence with the file's own name, where a copy of it was looked at."""
+    file = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(file)) as theirs:
+        theirs.execute("CREATE TABLE t (x)")
+    code, _, said = stategate("verify", file)
+    assert code == 1
+    assert said == f"stategate: {file} is a SQLite database, but not one of Stategate\n"
+
+
+def test_a_table_has_no_blanks_at_the_ends_of_its_lines(capsys):
+    """Where it is no terminal, a line is as long as what it says."""
+    print_table(("ID", "EVENT"), [("1", "x" * 300), ("2", "")], empty="")
+    assert capsys.readouterr().out == f"ID  EVENT\n1   {'x' * 300}\n2\n"
+
+
+def test_a_line_of_a_table_says_what_it_is_and_does_nothing():
+    """A text of somebody else's neither colours a terminal nor fills it."""
+    assert one_line("red: \x1b[31m\nnext") == "red: \\x1b[31m next"
+    assert len(one_line("x" * 10_000)) == 160
 
 
 def test_help_is_light():

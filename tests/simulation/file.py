@@ -56,7 +56,7 @@ _QUEUES = tuple(
     for n in (1, 2)
 )
 _TOPICS = tuple(
-    KafkaSource(brokers=("kafka-1:9092",), topics=(TOPIC,), group=GROUP, **more)
+    KafkaSource(type="kafka", brokers=("kafka-1:9092",), topics=(TOPIC,), group=GROUP, **more)
     for more in (
         {"batch_size": 3},
         {"batch_size": 1},

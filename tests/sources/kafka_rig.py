@@ -145,8 +145,9 @@ class KafkaTrigger(FakeTrigger):
 
 def source(cluster: Cluster, topic: str, **more: Any) -> KafkaSource:
     """Settings for one topic, under a group of its own."""
-    settings = {"brokers": [cluster.brokers], "topics": [topic], "group": f"group-of-{topic}"}
-    return KafkaSource.model_validate(settings | {"session_timeout": "6s"} | more)
+    settings = {"type": "kafka", "brokers": [cluster.brokers], "topics": [topic]}
+    own = {"group": f"group-of-{topic}", "session_timeout": "6s"}
+    return KafkaSource.model_validate(settings | own | more)
 
 
 @asynccontextmanager

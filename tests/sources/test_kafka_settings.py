@@ -13,6 +13,7 @@ from gateway.sources.kafka import KafkaSource
 from gateway.sources.kafka_client import consumer_settings
 
 LEAST: dict[str, Any] = {
+    "type": "kafka",
     "brokers": ["kafka-1:9092"],
     "topics": ["shop.orders"],
     "group": "stategate",

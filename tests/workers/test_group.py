@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 
+import pytest
 import trio
 
 from gateway.processes.process import resolved
@@ -121,15 +123,17 @@ async def test_a_killed_process_is_replaced():
         nursery.cancel_scope.cancel()
 
 
-async def test_a_program_that_is_missing_is_told_and_tried_again():
-    """A command that cannot be started says why and goes on being tried."""
+@pytest.mark.parametrize(
+    "missing", [{"command": ["/no/such"]}, {"command": ["python"], "cwd": Path("/no/such")}]
+)
+async def test_a_program_that_is_missing_is_told_and_tried_again(missing):
+    """A command that cannot be started says why, in words, and goes on being tried."""
     log = Log()
-    worker = WorkerSettings.model_validate(
-        {"activity": "a", "command": ["/no/such/program"], "restart": "10ms"}
-    )
+    worker = WorkerSettings.model_validate({"activity": "a", "restart": "10ms", **missing})
     async with trio.open_nursery() as nursery:
         nursery.start_soon(group(worker, log).run)
-        assert "No such file" in (await log.until("worker ended", 2))["exit"]
+        ended = (await log.until("worker ended", 2))["exit"]
+        assert ended == "cannot start: No such file or directory: /no/such"
         nursery.cancel_scope.cancel()
 
 

@@ -13,6 +13,8 @@ from queue import Queue
 
 import pytest
 
+from gateway.worker import _client
+
 pytestmark = pytest.mark.slow
 
 ARN = "arn:aws:states:us-east-1:123456789012:activity:pick"
@@ -241,3 +243,11 @@ def test_the_import_is_light():
     code = "import sys, gateway.worker; print(*{'boto3', 'trio', 'pydantic'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_the_region_comes_from_the_environment(monkeypatch):
+    """AWS_REGION says where AWS is, as its documentation promises; boto3 does not look at it."""
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.delenv("AWS_ENDPOINT_URL_SFN", raising=False)
+    assert _client(1.0).meta.endpoint_url == "https://states.eu-west-1.amazonaws.com"

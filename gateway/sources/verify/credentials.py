@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Literal
 
-from pydantic import Field
-
+from gateway.http.targets import UserName
 from gateway.sources.verify.secrets import Secrets, is_one_of
 from gateway.sources.verify.verdict import Arrival, Forged, Genuine
 from gateway.strict import Strict
@@ -31,7 +30,7 @@ class Basic(Strict):
 
     type: Literal["basic"]
     """`basic`"""
-    username: str = Field(min_length=1, pattern="^[^:]+$")
+    username: UserName
     """The user's name; it has no colon."""
     password: Secrets
     """The password, or a list of them while one is being replaced."""

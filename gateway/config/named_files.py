@@ -1,4 +1,4 @@
-"""Whether what functions name is there: looked at, never run.
+"""Whether the files that the parts of a configuration name are there: looked at, never run.
 
 A handler's module is looked for where Python would look, and its text is parsed: what it would do
 when it is imported is its own affair, so a module that makes its handler while it runs is let pass.
@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from gateway.config.checks import Check, Named
 from gateway.config.settings import Settings
 from gateway.errors import Problem
 from gateway.tasks.functions.command import CommandFunction
@@ -20,7 +21,7 @@ from gateway.tasks.functions.environment import ProcessSettings
 from gateway.tasks.functions.python import PythonFunction, split_handler
 
 
-def functions_are_there(settings: Settings) -> Iterator[Problem]:
+def functions_are_there(settings: Settings, _: Named) -> Iterator[Problem]:
     """Each function has its directory, its interpreter or program, its module and its handler."""
     for name, function in settings.functions.items():
         place = f"functions.{name}"
@@ -34,14 +35,55 @@ def functions_are_there(settings: Settings) -> Iterator[Problem]:
             yield from _command(place, function)
 
 
+def workers_can_start(settings: Settings, _: Named) -> Iterator[Problem]:
+    """A worker's directory and program. What is missing is a warning: the daemon tries again and
+    again to start the worker, and finds it when it is there."""
+    for name, worker in settings.workers.items():
+        place = f"workers.{name}"
+        program = worker.command[0]
+        if worker.cwd is not None and not worker.cwd.is_dir():
+            yield Problem(f"{place}.cwd", f"there is no directory {worker.cwd}", warning=True)
+        elif "/" not in program:
+            if not _in_path(program, worker.env.get("PATH")):
+                said = f"there is no program {program} in PATH"
+                yield Problem(f"{place}.command[0]", said, warning=True)
+        elif worker.cwd is not None or program.startswith("/"):
+            # Without a directory, the daemon's own counts: it may be another one than this.
+            file = (worker.cwd or Path()) / program
+            if not _is_program(file):
+                said = f"{file} is no program that can be run"
+                yield Problem(f"{place}.command[0]", said, warning=True)
+
+
+def certificates_are_there(settings: Settings, _: Named) -> Iterator[Problem]:
+    """The certificates of a Kafka source. Warnings: it waits for what is missing."""
+    for name, trigger in settings.triggers.items():
+        for key in ("ca_file", "cert_file", "key_file"):
+            file = getattr(trigger.source, key, None)
+            if file is not None and not os.access(file, os.R_OK):
+                said = f"{file} is not there, or this user may not read it"
+                yield Problem(f"triggers.{name}.source.{key}", said, warning=True)
+
+
+FILE_CHECKS: tuple[Check, ...] = (functions_are_there, workers_can_start, certificates_are_there)
+
+
 def _command(place: str, function: CommandFunction) -> Iterator[Problem]:
     program = function.command[0]
     if "/" in program:
         file = function.directory / program
-        if not (file.is_file() and os.access(file, os.X_OK)):
+        if not _is_program(file):
             yield Problem(f"{place}.command[0]", f"{file} is no program that can be run")
-    elif program not in {"python", "python3"} and shutil.which(program) is None:
+    elif not _in_path(program):
         yield Problem(f"{place}.command[0]", f"there is no program {program} in PATH")
+
+
+def _is_program(file: Path) -> bool:
+    return file.is_file() and os.access(file, os.X_OK)
+
+
+def _in_path(program: str, path: str | None = None) -> bool:
+    return program in {"python", "python3"} or shutil.which(program, path=path) is not None
 
 
 def _python(place: str, function: PythonFunction) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""What `check` finds out about functions without running any of their code."""
+"""What `check` finds out about functions, workers and certificates without running anything."""
 
 from __future__ import annotations
 
@@ -103,3 +103,50 @@ def test_a_virtual_environment_is_where_its_modules_are_looked_for(check, tmp_pa
     assert check("type: python, handler: 'wares:handler', venv: venv") == []
     (found,) = check("type: python, handler: 'pytest:main', venv: venv")
     assert "there is no module pytest" in found
+
+
+WORKER = "activities: {{ a: {{}} }}\nworkers: {{ w: {{ activity: a, {} }} }}\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "path", "problem"),
+    [
+        ("command: [no-such-program]", "command[0]", "there is no program no-such-program in PATH"),
+        ("command: [tool], env: { PATH: HERE }", "", ""),
+        ("command: [/no/such]", "command[0]", "/no/such is no program that can be run"),
+        ("command: [./tool], cwd: .", "", ""),
+        ("command: [./plain], cwd: .", "command[0]", "HERE/plain is no program that can be run"),
+        ("command: [./plain]", "", ""),
+        ("command: [python], cwd: nowhere", "cwd", "there is no directory HERE/nowhere"),
+        ("command: [python, -m, shop.picker]", "", ""),
+    ],
+)
+def test_a_worker_that_cannot_start_is_told(tmp_path, said, path, problem):
+    """A warning: the daemon begins without it, and finds it when it is there."""
+    (tmp_path / "plain").write_text("no program")
+    (tmp_path / "tool").write_text("#!/bin/sh\n")
+    (tmp_path / "tool").chmod(0o755)
+    (tmp_path / "c.yaml").write_text(WORKER.format(said.replace("HERE", str(tmp_path))))
+    found = load_config(tmp_path / "c.yaml").warnings
+    shown = [(each.path, each.message.replace(str(tmp_path), "HERE")) for each in found]
+    assert shown == ([(f"workers.w.{path}", problem)] if path else [])
+
+
+def test_a_missing_certificate_is_told(tmp_path):
+    """A warning for each file, beside the source that waits for it."""
+    (tmp_path / "pass.asl.json").write_text(
+        '{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}'
+    )
+    (tmp_path / "own.pem").write_text("")
+    (tmp_path / "c.yaml").write_text(
+        "machines: { m: { definition: pass.asl.json } }\n"
+        "triggers:\n"
+        "  t:\n"
+        "    start: m\n"
+        "    source:\n"
+        "      { type: kafka, brokers: ['k:9092'], topics: [t], group: g, security_protocol: SSL,\n"
+        "        ca_file: ca.pem, cert_file: own.pem }\n"
+    )
+    [warning] = load_config(tmp_path / "c.yaml").warnings
+    assert warning.path == "triggers.t.source.ca_file"
+    assert warning.message == f"{tmp_path / 'ca.pem'} is not there, or this user may not read it"
