@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from gateway.asl.resources import family, pattern
 
@@ -75,10 +75,6 @@ EVALUATED = {
     "Parallel": {"Entered", "Started", "Succeeded", "Evaluation"},
     "Map": {"Entered", "Started", "Succeeded", "Evaluation", "RunFailed", "RunSucceeded"},
 }
-
-
-READINGS_MAX = 1000
-"""Ways to read a history that are followed up at a time."""
 
 
 class Ungrammatical(AssertionError):
@@ -178,24 +174,43 @@ class Line:
 
 def check_history(definition: Json, events: Iterable[Json], status: str) -> int:
     """The history obeys the grammar and ends as the status says (RUNNING: it has not ended).
-    Returns how often the execution was redriven."""
-    readings = [_Reader(definition)]
-    seen: list[str] = []
-    for event in events:
-        seen.append(f"{event['previousEventId']:4} <- {event['id']:4}  {_words(event)}")
-        possible: list[_Reader] = []
-        for reading in readings:
-            try:
-                possible += reading.readings(event)
-            except Ungrammatical as breach:
-                last = breach
-        if not possible:
-            raise Ungrammatical("\n".join([str(last), *seen]))
-        readings = possible[:READINGS_MAX]
-    ends = {reading.ended for reading in readings}
-    if status not in ends:
-        raise Ungrammatical(f"the history ends with {ends}, the execution is {status}")
-    return readings[0].redrives
+    Returns how often the execution was redriven.
+
+    Where an event may be that of several lines, the first is tried first, and another one when what
+    follows does not fit.
+    """
+    every = list(events)
+    ways: list[tuple[int, Iterator[_Reader]]] = []
+    """How many events were read at each turn, and the ways that have not been tried there."""
+    furthest, breach = -1, Ungrammatical()
+    read, reading = 0, _Reader(definition)
+    while True:
+        try:
+            if read == len(every):
+                reading.must_end(status)
+                return reading.redrives
+            ways.append((read, reading.readings(every[read])))
+            read, reading = read + 1, next(ways[-1][1])
+        except Ungrammatical as failure:
+            if read > furthest:
+                furthest, breach = read, failure
+            read, reading = _other_way(ways) or _give_up(breach, every[: furthest + 1])
+
+
+def _other_way(ways: list[tuple[int, Iterator[_Reader]]]) -> tuple[int, _Reader] | None:
+    """The next one at the last turn that has another."""
+    while ways:
+        read, readings = ways[-1]
+        try:
+            return read + 1, next(readings)
+        except (StopIteration, Ungrammatical):
+            ways.pop()
+    return None
+
+
+def _give_up(breach: Ungrammatical, events: list[Json]) -> NoReturn:
+    lines = [f"{each['previousEventId']:4} <- {each['id']:4}  {_words(each)}" for each in events]
+    raise Ungrammatical("\n".join([str(breach), *lines]))
 
 
 def _words(event: Json) -> str:
@@ -252,27 +267,28 @@ class _Reader:
         """In the order in which they began, in which they go on where several may."""
         return sorted(self.root.lines(), key=lambda line: line.born)
 
-    def readings(self, event: Json) -> list[_Reader]:
+    def readings(self, event: Json) -> Iterator[_Reader]:
         """What it may be after the next event: one, but where several lines may go on with it, and
-        it does not say whose it is."""
+        it does not say whose it is. Raises Ungrammatical where there is none, or no more."""
         if not self._is_anybodys(event):
             self.read(event)
-            return [self]
-        found: list[_Reader] = []
+            yield self
+            return
         others: set[int] = set()
         while True:
             reading = deepcopy(self)
             reading.others = others
-            try:
-                reading.read(event)
-            except Ungrammatical:
-                if not found:
-                    raise
-                return found
-            found.append(reading)
-            if reading.taker is None:
-                return found
-            others = others | {reading.taker}
+            reading.read(event)
+            taker = reading.taker
+            yield reading
+            if taker is None:
+                return
+            others = others | {taker}
+
+    def must_end(self, status: str) -> None:
+        """Raises Ungrammatical where the history does not end as the status says."""
+        if status != self.ended:
+            raise Ungrammatical(f"the history ends with {self.ended}, not with {status}")
 
     def _is_anybodys(self, event: Json) -> bool:
         """After a redrive all lines follow the same event; and where the result of a join fails its
