@@ -89,6 +89,17 @@ async def test_a_full_trigger_sends_away_with_a_time() -> None:
         assert rig.trigger.batches == []
 
 
+async def test_a_trigger_that_fills_up_while_a_request_arrives() -> None:
+    """Who was admitted while there was room is sent away as well, once the room is gone."""
+    async with open_rig() as rig:
+        answers = iter([None, 2.5])
+        rig.trigger.full = lambda: next(answers)
+        async with rig.source():
+            answer = await rig.http.post("/hooks/orders", json={})
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "3")
+        assert rig.trigger.batches == []
+
+
 async def test_a_trigger_that_takes_nothing_now_says_why() -> None:
     """503 with Retry-After and the reason while nothing can be taken, as on a full disk."""
     async with open_rig() as rig, rig.source():
