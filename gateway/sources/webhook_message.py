@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from email.message import Message as Header
 from typing import Any, TypeAlias
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import orjson
 
@@ -46,8 +46,7 @@ def to_message(
         id=delivery,
         body=body,
         received_at=received_at,
-        # Senders who share a trigger are told apart by the path: their ids may be the same.
-        default_name="-".join([*parameters.values(), delivery]),
+        default_name=_name([*parameters.values()], delivery),
         coordinates=f"{arrival.method} {arrival.path}, delivery {delivery}",
         members={
             "headers": _without_credentials(arrival.headers),
@@ -59,6 +58,14 @@ def to_message(
         trace=arrival.headers.get("traceparent"),
         unfit=unwrapped.unfit if unwrapped else None,
     )
+
+
+def _name(parameters: Sequence[str], delivery: str) -> str:
+    """Senders who share a trigger are told apart by the path: their ids may be the same."""
+    if any("-" in parameter for parameter in parameters):
+        # ``a-b`` with the id ``c`` must not be taken for ``a`` with the id ``b-c``.
+        return "/".join([*(quote(parameter, safe="") for parameter in parameters), delivery])
+    return "-".join([*parameters, delivery])
 
 
 def parse_body(arrival: Arrival) -> Json:

@@ -108,3 +108,17 @@ def test_a_query_of_too_many_fields_is_refused() -> None:
     request = replace(arrival(b"{}"), query="&".join(["a=1"] * 1_001))
     with pytest.raises(BadBody, match="query"):
         to_message(request, {}, None, received_at=5, fresh_id="f")
+
+
+def test_two_senders_never_share_a_name() -> None:
+    """However their names and the ids of their deliveries divide the same text."""
+
+    def named(*parameters: str, delivery: str) -> str:
+        path = {str(place): parameter for place, parameter in enumerate(parameters)}
+        request = arrival(b"{}", idempotency_key=delivery)
+        return to_message(request, path, None, received_at=5, fresh_id="f").default_name
+
+    one = [("a", "b-c"), ("a-b", "c"), ("a/b", "c"), ("a-b/c", "d"), ("a-b", "c/d")]
+    assert len({named(sender, delivery=delivery) for sender, delivery in one}) == len(one)
+    two = [("a", "b", "c-d"), ("a", "b-c", "d"), ("a-b", "c", "d"), ("a", "b/c-d", "e")]
+    assert len({named(*sender, delivery=delivery) for *sender, delivery in two}) == len(two)
