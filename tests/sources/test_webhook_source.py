@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
 import pytest
 import trio
+from starlette.responses import Response
 from webhook_rig import open_rig
 
 from gateway.errors import ConfigError, Unavailable
 from gateway.sources.protocol import Filtered, Refused
+from gateway.sources.webhook_request import WebhookRequest
+from gateway.sources.webhook_routes import Handler
 
 
 async def test_a_start_is_answered_with_its_execution() -> None:
@@ -138,6 +144,26 @@ async def test_a_route_that_has_ended_asks_to_come_back() -> None:
         assert "retry-after" in answer.headers
         async with rig.source():
             assert (await rig.http.post("/hooks/orders", json={})).status_code == 202
+
+
+async def test_the_newer_one_of_two_routes_takes_the_requests() -> None:
+    """Before and after the end of the older one: a reload relies on it."""
+
+    def says(what: str) -> Handler:
+        async def handler(request: WebhookRequest, parameters: Mapping[str, str]) -> Response:
+            return Response(what)
+
+        return handler
+
+    async with open_rig() as rig, AsyncExitStack() as older:
+        register = rig.server.routes.registered
+        await older.enter_async_context(register(["POST"], "/x", says("old")))
+        async with register(["POST"], "/x", says("new")):
+            assert (await rig.http.post("/x")).text == "new"
+            await older.aclose()
+            assert (await rig.http.post("/x")).text == "new"
+            assert (await rig.http.put("/x")).status_code == 405
+        assert (await rig.http.post("/x")).status_code == 503
 
 
 async def test_a_body_over_the_limit_is_refused() -> None:
