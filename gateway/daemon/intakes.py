@@ -118,4 +118,7 @@ class Intakes:
             log=structlog.get_logger("source").bind(source=trigger.name),
             webhooks=self._webhooks,
         )
-        return Service(settings, partial(settings.source.run, intake), report.status)
+        # A path may have two routes for a while: the newer one takes the requests. So a sender, who
+        # may ask no second time, does not wait for a queue or a consumer group to be left.
+        overlaps = settings.source.type == "webhook"
+        return Service(settings, partial(settings.source.run, intake), report.status, overlaps)

@@ -31,6 +31,8 @@ class Service:
     """Its cancellation may take as long as a graceful end needs."""
     status: Callable[[], dict[str, Any]]
     """What it is doing, for /healthz; has at least ``state``."""
+    overlaps: bool = False
+    """Whether it may begin before those that it takes over from have ended."""
 
 
 @dataclass(eq=False, slots=True)
@@ -62,19 +64,27 @@ class Services:
     async def configure(self, wanted: Mapping[str, Service]) -> list[str]:
         """Run these from now on; returns the names of those that were started, stopped or replaced.
 
-        A changed one is started only after the old one has ended, so that no two of them ever hold
-        the same queue, partition or path.
+        A changed one is started only after all old ones have ended, so that no two of them ever
+        hold the same queue or partition; unless it ``overlaps``.
         """
         async with self._changing:
-            obsolete = [
-                name
+            obsolete = {
+                name: running
                 for name, running in self._running.items()
                 if name not in wanted or wanted[name].settings != running.service.settings
-            ]
+            }
+            fresh = {
+                name: service
+                for name, service in wanted.items()
+                if name not in self._running or name in obsolete
+            }
+            for name, service in fresh.items():
+                if service.overlaps:
+                    self._start(name, service)
             await self._stop_all(obsolete)
-            fresh = [name for name in wanted if name not in self._running]
-            for name in fresh:
-                self._start(name, wanted[name])
+            for name, service in fresh.items():
+                if not service.overlaps:
+                    self._start(name, service)
             return sorted({*obsolete, *fresh})
 
     @asynccontextmanager
@@ -82,29 +92,28 @@ class Services:
         """None of these runs inside the block, and nothing is configured; afterwards those that did
         are started anew."""
         async with self._changing:
-            running = self._running
-            services = {name: running[name].service for name in names if name in running}
-            await self._stop_all(services)
+            running = {name: self._running[name] for name in names if name in self._running}
+            await self._stop_all(running)
             try:
                 yield
             finally:
-                for name, service in services.items():
-                    self._start(name, service)
+                for name, one in running.items():
+                    self._start(name, one.service)
 
     def _start(self, name: str, service: Service) -> None:
         running = self._running[name] = _Running(service)
         self._nursery.start_soon(self._supervise, name, running)
 
-    async def _stop_all(self, names: Iterable[str]) -> None:
+    async def _stop_all(self, obsolete: Mapping[str, _Running]) -> None:
         async with trio.open_nursery() as stopping:
-            for name in names:
-                stopping.start_soon(self._stop, name)
+            for name, running in obsolete.items():
+                stopping.start_soon(self._stop, name, running)
 
-    async def _stop(self, name: str) -> None:
-        running = self._running[name]
+    async def _stop(self, name: str, running: _Running) -> None:
         running.scope.cancel()
         await running.ended.wait()
-        del self._running[name]
+        if self._running.get(name) is running:  # and not one that has taken over already
+            del self._running[name]
 
     async def _supervise(self, name: str, running: _Running) -> None:
         try:

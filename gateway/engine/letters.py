@@ -188,6 +188,7 @@ def _written(message: Message) -> dict[str, Any]:
         "coordinates": message.coordinates,
         "members": dict(message.members),
         "trace": message.trace,
+        "unfit": message.unfit,
     }
 
 

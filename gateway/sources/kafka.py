@@ -89,7 +89,8 @@ class KafkaSource(Strict):
     start: Start = "earliest"
     """Where a partition without a stored position or committed offset begins, and where reading
     goes on when the position is no longer in the log: `earliest`, `latest`, or a time such as
-    `2026-01-31T00:00:00Z` (the first record at or after it)."""
+    `2026-01-31T00:00:00Z` (the first record at or after it). A partition that is added to a topic
+    while it is read begins at its first record."""
     isolation_level: Literal["read_committed", "read_uncommitted"] = "read_committed"
     """Whether records of open and aborted transactions are left out (`read_committed`) or taken."""
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 500

@@ -83,6 +83,8 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
         self._assignment = _Assignment()
+        self._seen: dict[str, frozenset[int]] = {}
+        """The partitions that each topic had when reading last began."""
         self._consumer: AIOKafkaConsumer
 
     def run(self) -> None:
@@ -208,7 +210,7 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
             return
         partitions = self._consumer.assignment()
         known = await known_offsets(self._consumer, partitions, assignment.rows)
-        offsets = known | await self._starts([p for p in partitions if p not in known])
+        offsets = known | await self._first_offsets([p for p in partitions if p not in known])
         if assignment is not self._assignment or partitions != self._consumer.assignment():
             return
         for partition, offset in offsets.items():
@@ -217,6 +219,17 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
             assignment.cursors[Partition(*partition)] = Cursor(handed)
         self._consumer.resume(*offsets)
         assignment.placed = True
+        for topic in {partition.topic for partition in partitions}:
+            self._seen[topic] = frozenset(self._consumer.partitions_for_topic(topic) or ())
+
+    async def _first_offsets(
+        self, partitions: Sequence[TopicPartition]
+    ) -> dict[TopicPartition, int]:
+        """Where those begin of which nobody has read anything. One that was added to its topic
+        while that was read has no past to leave out: whatever is in it came since."""
+        added = [p for p in partitions if p.partition not in self._seen.get(p.topic, {p.partition})]
+        found = await self._starts([p for p in partitions if p not in added])
+        return found | await start_offsets(self._consumer, added, "earliest")
 
     async def _starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         return await start_offsets(self._consumer, partitions, self._settings.start)

@@ -6,8 +6,7 @@ import base64
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-import orjson
-
+from gateway.sources.bodies import json_or_text
 from gateway.sources.kafka_events import Record
 from gateway.sources.protocol import Message
 
@@ -24,7 +23,8 @@ def message_of(record: Record, received_at: int) -> Message:
     several times; keys and headers that are not UTF-8 are base64 as well, with ``key_base64`` set
     or their name in ``headers_base64``.
     """
-    body, binary_body = _body(record.value)
+    text, binary_body = _text(record.value)
+    body, unfit = (text, None) if text is None or binary_body else json_or_text(text)
     key, binary_key = _text(record.key)
     headers, binary_headers = _headers(record.headers)
     members: dict[str, Json] = {
@@ -52,17 +52,8 @@ def message_of(record: Record, received_at: int) -> Message:
         coordinates=f"topic {record.topic}, partition {record.partition}, offset {record.offset}",
         members=members,
         trace=trace if isinstance(trace, str) else None,
+        unfit=unfit,
     )
-
-
-def _body(value: bytes | None) -> tuple[Json, bool]:
-    """The payload, and whether it is base64."""
-    if value is None:
-        return None, False
-    try:
-        return orjson.loads(value), False
-    except orjson.JSONDecodeError:
-        return _text(value)
 
 
 def _text(value: bytes | None) -> tuple[str | None, bool]:

@@ -42,6 +42,8 @@ class Message(NamedTuple):
     """What this kind of source adds: headers, attributes, offset …"""
     trace: str | None = None
     """W3C traceparent, where the message carried one."""
+    unfit: str | None = None
+    """Why no trigger can ever take it, where that is so: then ``body`` is the text as it came."""
 
 
 class Started(NamedTuple):

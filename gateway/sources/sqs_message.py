@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-import orjson
-
+from gateway.sources.bodies import json_or_text
 from gateway.sources.protocol import Message
 from gateway.sources.sqs_queue import Record
 
@@ -17,9 +16,10 @@ def to_message(record: Record, queue: str, received_at: int) -> Message:
     """The message of a record; its members are named as in Lambda's event of SQS."""
     identifier = record["MessageId"]
     attributes = record.get("MessageAttributes", {})
+    body, unfit = json_or_text(record["Body"])
     return Message(
         id=identifier,
-        body=_json_or_text(record["Body"]),
+        body=body,
         received_at=received_at,
         default_name=identifier,
         coordinates=f"queue {queue}, message {identifier}",
@@ -28,6 +28,7 @@ def to_message(record: Record, queue: str, received_at: int) -> Message:
             "message_attributes": {name: _attribute(one) for name, one in attributes.items()},
         },
         trace=attributes.get("traceparent", {}).get("StringValue"),
+        unfit=unfit,
     )
 
 
@@ -43,10 +44,3 @@ def _attribute(attribute: Mapping[str, Any]) -> dict[str, Json]:
     if "BinaryValue" in attribute:
         shown["binaryValue"] = attribute["BinaryValue"]
     return shown
-
-
-def _json_or_text(body: str) -> Json:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return body

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import codecs
+from collections.abc import Iterable, Mapping, Sequence
 from email.message import Message as Header
 from typing import Any, TypeAlias
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import orjson
 
+from gateway.sources.bodies import TooDeep, parse_json
 from gateway.sources.protocol import Message
 from gateway.sources.verify.verdict import Arrival, Unwrapped
 
@@ -16,11 +18,16 @@ Json: TypeAlias = Any
 
 _MOST_FIELDS = 1_000
 _CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
+_NO_CHARSETS = frozenset(
+    {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
+)
+"""Codecs that Python has besides: some take a time that grows with the square of the body, others
+make lone surrogates, which nothing can write."""
 _DELIVERY_IDS = ("webhook-id", "x-github-delivery", "idempotency-key")
 
 
 class BadBody(ValueError):
-    """The body is not what its content type says."""
+    """The body is not what its content type says, or the query is none."""
 
 
 def to_message(
@@ -39,18 +46,26 @@ def to_message(
         id=delivery,
         body=body,
         received_at=received_at,
-        # Senders who share a trigger are told apart by the path: their ids may be the same.
-        default_name="-".join([*parameters.values(), delivery]),
+        default_name=_name([*parameters.values()], delivery),
         coordinates=f"{arrival.method} {arrival.path}, delivery {delivery}",
         members={
             "headers": _without_credentials(arrival.headers),
-            "query": _collected(_fields(arrival.query)),
+            "query": _query(arrival.query),
             "method": arrival.method,
             "path_parameters": dict(parameters),
             **(unwrapped.members if unwrapped else {}),
         },
         trace=arrival.headers.get("traceparent"),
+        unfit=unwrapped.unfit if unwrapped else None,
     )
+
+
+def _name(parameters: Sequence[str], delivery: str) -> str:
+    """Senders who share a trigger are told apart by the path: their ids may be the same."""
+    if any("-" in parameter for parameter in parameters):
+        # ``a-b`` with the id ``c`` must not be taken for ``a`` with the id ``b-c``.
+        return "/".join([*(quote(parameter, safe="") for parameter in parameters), delivery])
+    return "-".join([*parameters, delivery])
 
 
 def parse_body(arrival: Arrival) -> Json:
@@ -89,9 +104,18 @@ def _cloud_event_id(source: Json, identifier: Json) -> str | None:
 
 def _json(body: bytes) -> Json:
     try:
-        return orjson.loads(body)
+        return parse_json(body)
     except orjson.JSONDecodeError as error:
         raise BadBody(f"the body is not JSON: {error}") from None
+    except TooDeep as deep:
+        raise BadBody(str(deep)) from None
+
+
+def _query(query: str) -> Json:
+    try:
+        return _collected(_fields(query))
+    except ValueError as error:
+        raise BadBody(f"the query cannot be read: {error}") from None
 
 
 def _form(body: bytes) -> Json:
@@ -103,13 +127,22 @@ def _form(body: bytes) -> Json:
 
 def _json_or_text(body: bytes, charset: str) -> Json:
     try:
-        return orjson.loads(body)
+        return parse_json(body)
     except orjson.JSONDecodeError:
         pass
+    except TooDeep as deep:
+        raise BadBody(str(deep)) from None
     try:
+        _check_charset(charset)
         return body.decode(charset)
     except (LookupError, UnicodeError) as error:
         raise BadBody(f"the body is neither JSON nor text in {charset}: {error}") from None
+
+
+def _check_charset(charset: str) -> None:
+    """Raises LookupError for a codec of Python's that is no charset."""
+    if codecs.lookup(charset).name in _NO_CHARSETS:
+        raise LookupError(f"unknown encoding: {charset}")
 
 
 def _fields(encoded: str) -> list[tuple[str, str]]:

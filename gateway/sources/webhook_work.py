@@ -44,13 +44,17 @@ class WebhookDesk:
     async def answer(self, request: WebhookRequest, parameters: Mapping[str, str]) -> Response:
         """The answer to one request. Raises Refusal and ClientGone."""
         try:
-            if (seconds := self._intake.full()) is not None:
-                raise busy(seconds)
+            self._admit()
             async with self._slots.one():
                 arrival = await request.read(self._source.max_body_bytes, self._source.timeout)
                 return await self._take(arrival, parameters)
         except Unavailable as error:
             raise unavailable(error) from error
+
+    def _admit(self) -> None:
+        """Raises Refusal (429) while the trigger takes no more, and Unavailable."""
+        if (seconds := self._intake.full()) is not None:
+            raise busy(seconds)
 
     async def _take(self, arrival: Arrival, parameters: Mapping[str, str]) -> Response:
         match await self._check(arrival):
@@ -79,6 +83,8 @@ class WebhookDesk:
             raise Refusal(400, str(error)) from None
 
     async def _deliver(self, message: Message) -> Response:
+        # Once more: many may have been admitted while there was room, and have waited since.
+        self._admit()
         [outcome] = await self._intake.deliver([message])
         return _answer(outcome)
 

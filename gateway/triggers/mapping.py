@@ -79,6 +79,9 @@ class Mapping:
 
     def judge(self, message: Message) -> Verdict:
         """What becomes of the message. Any exception from here is a bug, not a verdict."""
+        if message.unfit is not None:
+            # Before the filter, which would have to look at what nobody could read.
+            return Unfit(message.unfit)
         if self.matches is None and self.name is None and self.input is None:
             # Nothing looks at the document, which takes longer to make than all the rest.
             return _accepted(clean_name(self._default_name(message)), message.body)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import structlog
 import trio
@@ -70,6 +72,26 @@ async def test_one_that_returns_is_started_again(services, autojump_clock):
         "reason": "ended by itself",
         "crashes": 1,
     }
+
+
+async def test_one_that_may_overlap_takes_over_at_once(services, autojump_clock):
+    """Whether it keeps its name or not; all others wait until every old one has ended."""
+    old, other, renamed, new, queue = (Fake(name) for name in "abcde")
+    await services.configure({"hook": old.service, "gone": other.service})
+    await trio.sleep(10)
+    wanted = {"hook": new, "renamed": renamed, "queue": queue}
+    overlapping = {
+        name: replace(fake.service, overlaps=fake is not queue) for name, fake in wanted.items()
+    }
+    changed = await services.configure(overlapping)
+    await wait_all_tasks_blocked()
+    assert changed == ["gone", "hook", "queue", "renamed"]
+    assert (old.ends, other.ends) == ([11], [11])
+    assert (new.starts, renamed.starts, queue.starts) == ([10], [10], [11])
+    assert set(services.status()) == set(wanted)
+    await services.configure({})
+    assert (new.ends, renamed.ends, queue.ends) == ([12], [12], [12])
+    assert services.status() == {}
 
 
 async def test_a_healthy_minute_makes_the_next_crash_the_first(services, autojump_clock):

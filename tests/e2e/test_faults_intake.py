@@ -229,6 +229,25 @@ def test_a_message_that_meets_a_bug_becomes_a_letter(run, topic, tmp_path):
         daemon.stop()
 
 
+def test_a_message_that_is_nested_too_deep_holds_up_nobody(run):
+    """A few hundred bytes of brackets, which nothing could write again, become a letter that a
+    person can read; what is behind them on the topic starts."""
+    producer = Producer({"test.mock.num.brokers": 1, "log_level": 0})
+    (broker,) = producer.list_topics(timeout=10).brokers.values()
+    brackets = "[" * 1_000 + "]" * 1_000
+    for body in ('{"id": "one"}', brackets, '{"id": "three"}'):
+        producer.produce("orders", body.encode(), partition=0)
+    assert producer.flush(10) == 0
+    with run(TOPIC, broker=broker.port) as daemon:
+        until(lambda: names(daemon) == {"one", "three"}, 30, "the others start")
+        [kept] = json.loads(letters(daemon, "list", "--json"))["letters"]
+        assert kept["reason"] == "the body is nested deeper than 254 levels"
+        assert brackets in letters(daemon, "show", kept["id"])
+        refused = httpx.post(f"{daemon.hooks}/in", content=brackets)
+        assert (refused.status_code, refused.json()["message"]) == (400, kept["reason"])
+        assert source(daemon, "topic")["state"] == "running"
+
+
 def letters(daemon, *arguments: str) -> str:
     """``stategate letters ...`` on the running daemon."""
     command = [sys.executable, "-m", "gateway", "letters", *arguments, "--endpoint", daemon.url]

@@ -7,7 +7,7 @@ import datetime
 import pytest
 import trio
 from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewPartitions
 from kafka_rig import Cluster, KafkaTrigger, numbers, reading, source
 
 from gateway.errors import Unavailable
@@ -128,6 +128,20 @@ async def test_a_log_that_was_cut_to_nothing_has_its_new_position_stored(cluster
     async with reading(settings, trigger):
         await trigger.until(lambda: len(trigger.started) == 2, 30)
     assert trigger.offsets() == [10, 11]
+
+
+async def test_a_partition_that_is_added_is_read_from_its_first_record(cluster: Cluster) -> None:
+    """It is noticed a while later; with `latest`, too, what was written meanwhile is not old."""
+    topic, trigger = cluster.topic(partitions=1), KafkaTrigger()
+    cluster.produce(topic, numbers(0, 2))
+    async with reading(source(cluster, topic, start="latest"), trigger):
+        await trigger.until(lambda: trigger.rows.get((topic, 0)) == 2)
+        admin = AdminClient({"bootstrap.servers": cluster.brokers, "log_level": 0})
+        admin.create_partitions([NewPartitions(topic, 2)])[topic].result(20)
+        # A producer of its own: another one knows the old partitions for minutes.
+        Cluster(cluster.brokers).produce(topic, numbers(2, 5), partition=1)
+        await trigger.until(lambda: len(trigger.started) == 3, 90)
+    assert trigger.offsets(1) == [0, 1, 2]
 
 
 async def test_start_at_a_time_begins_at_the_first_record_from_then_on(cluster: Cluster) -> None:

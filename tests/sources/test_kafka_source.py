@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import trio
+from confluent_kafka import Producer
 from kafka_rig import Cluster, KafkaTrigger, MockCluster, numbers, reading, source
 
 from gateway.errors import Unavailable
@@ -115,6 +116,17 @@ async def test_filtered_and_refused_records_move_the_position(cluster: Cluster) 
         await trigger.until(lambda: trigger.rows.get((topic, 0)) == 4)
     assert trigger.offsets() == [0, 1, 2, 3]
     assert trigger.bodies == [{"n": 0}, None]
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_compressed_records_are_read(cluster: Cluster, codec: str) -> None:
+    """Whatever their producer compressed them with."""
+    topic, trigger = cluster.topic(), KafkaTrigger()
+    settings = {"bootstrap.servers": cluster.brokers, "compression.type": codec, "log_level": 0}
+    Cluster(cluster.brokers, Producer(settings)).produce(topic, numbers(0, 100))
+    async with reading(source(cluster, topic), trigger):
+        await trigger.until(lambda: len(trigger.started) == 100)
+    assert trigger.offsets() == list(range(100))
 
 
 async def test_no_more_than_the_concurrency_is_in_work(cluster: Cluster) -> None:

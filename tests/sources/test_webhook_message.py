@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.sources.verify.verdict import Arrival
@@ -49,6 +51,11 @@ def test_bodies_are_parsed_by_their_content_type(body: bytes, kind: str, expecte
         (b"\xff", "text/plain", {}),
         (b"a", "text/plain; charset=klingon", {}),
         (b"{}", "application/json", {"content_encoding": "gzip"}),
+        (b"[" * 1_000 + b"]" * 1_000, "application/json", {}),
+        (b"[" * 1_000 + b"]" * 1_000, "text/plain", {}),
+        (b"a-", "text/plain; charset=punycode", {}),
+        (b"+2AA-", "text/plain; charset=UTF7", {}),
+        (rb"\ud800", "text/plain; charset=unicode_escape", {}),
     ],
 )
 def test_bodies_that_are_not_what_they_say(body: bytes, kind: str, headers) -> None:
@@ -94,3 +101,24 @@ def test_a_message_without_an_id_gets_the_fresh_one() -> None:
     assert (message.id, message.default_name, message.trace) == ("f", "acme-f", "00-1-2-03")
     assert message.coordinates == "POST /hooks/x, delivery f"
     assert message.received_at == 5
+
+
+def test_a_query_of_too_many_fields_is_refused() -> None:
+    """As a form of so many is."""
+    request = replace(arrival(b"{}"), query="&".join(["a=1"] * 1_001))
+    with pytest.raises(BadBody, match="query"):
+        to_message(request, {}, None, received_at=5, fresh_id="f")
+
+
+def test_two_senders_never_share_a_name() -> None:
+    """However their names and the ids of their deliveries divide the same text."""
+
+    def named(*parameters: str, delivery: str) -> str:
+        path = {str(place): parameter for place, parameter in enumerate(parameters)}
+        request = arrival(b"{}", idempotency_key=delivery)
+        return to_message(request, path, None, received_at=5, fresh_id="f").default_name
+
+    one = [("a", "b-c"), ("a-b", "c"), ("a/b", "c"), ("a-b/c", "d"), ("a-b", "c/d")]
+    assert len({named(sender, delivery=delivery) for sender, delivery in one}) == len(one)
+    two = [("a", "b", "c-d"), ("a", "b-c", "d"), ("a-b", "c", "d"), ("a", "b/c-d", "e")]
+    assert len({named(*sender, delivery=delivery) for *sender, delivery in two}) == len(two)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
 import pytest
 import trio
+from starlette.responses import Response
 from webhook_rig import open_rig
 
 from gateway.errors import ConfigError, Unavailable
 from gateway.sources.protocol import Filtered, Refused
+from gateway.sources.webhook_request import WebhookRequest
+from gateway.sources.webhook_routes import Handler
 
 
 async def test_a_start_is_answered_with_its_execution() -> None:
@@ -89,6 +95,17 @@ async def test_a_full_trigger_sends_away_with_a_time() -> None:
         assert rig.trigger.batches == []
 
 
+async def test_a_trigger_that_fills_up_while_a_request_arrives() -> None:
+    """Who was admitted while there was room is sent away as well, once the room is gone."""
+    async with open_rig() as rig:
+        answers = iter([None, 2.5])
+        rig.trigger.full = lambda: next(answers)
+        async with rig.source():
+            answer = await rig.http.post("/hooks/orders", json={})
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "3")
+        assert rig.trigger.batches == []
+
+
 async def test_a_trigger_that_takes_nothing_now_says_why() -> None:
     """503 with Retry-After and the reason while nothing can be taken, as on a full disk."""
     async with open_rig() as rig, rig.source():
@@ -127,6 +144,26 @@ async def test_a_route_that_has_ended_asks_to_come_back() -> None:
         assert "retry-after" in answer.headers
         async with rig.source():
             assert (await rig.http.post("/hooks/orders", json={})).status_code == 202
+
+
+async def test_the_newer_one_of_two_routes_takes_the_requests() -> None:
+    """Before and after the end of the older one: a reload relies on it."""
+
+    def says(what: str) -> Handler:
+        async def handler(request: WebhookRequest, parameters: Mapping[str, str]) -> Response:
+            return Response(what)
+
+        return handler
+
+    async with open_rig() as rig, AsyncExitStack() as older:
+        register = rig.server.routes.registered
+        await older.enter_async_context(register(["POST"], "/x", says("old")))
+        async with register(["POST"], "/x", says("new")):
+            assert (await rig.http.post("/x")).text == "new"
+            await older.aclose()
+            assert (await rig.http.post("/x")).text == "new"
+            assert (await rig.http.put("/x")).status_code == 405
+        assert (await rig.http.post("/x")).status_code == 503
 
 
 async def test_a_body_over_the_limit_is_refused() -> None:

@@ -73,6 +73,17 @@ async def test_letter(gate):
     assert letter_message(letter) == message(1, attributes={"a": 1})
 
 
+async def test_unfit_from_the_start(gate):
+    """What its source could not read is a letter, and no filter lets it fall under the table; tried
+    again, it is no more fit than it was."""
+    trigger = gate.trigger(rules=WITH_ID)
+    [outcome] = await trigger.deliver([message(1, "[[")._replace(unfit="nested too deep")])
+    [letter] = await letters(gate)
+    assert (outcome.letter, letter.reason) == (letter.id, "nested too deep")
+    with pytest.raises(ApiError, match="nested too deep"):
+        await trigger.redeliver(letter)
+
+
 async def test_one_message_has_one_letter(gate):
     """A refused message that comes again, since it could not be deleted, is the same letter; the
     same id with another body is another one."""

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from gateway.sources.bodies import TooDeep, json_or_text, parse_json
 from gateway.sources.verify.verdict import Unwrapped
 
 if TYPE_CHECKING:
@@ -80,14 +81,15 @@ class Envelope(BaseModel):
             "Timestamp": self.Timestamp,
             "MessageAttributes": self.MessageAttributes,
         }
-        return Unwrapped(self.MessageId, _json_or_text(self.Message), {"sns": about})
+        body, unfit = json_or_text(self.Message)
+        return Unwrapped(self.MessageId, body, {"sns": about}, unfit)
 
 
 def parse_envelope(body: bytes) -> Envelope:
     """Raises BadEnvelope."""
     try:
-        return Envelope.model_validate(orjson.loads(body))
-    except orjson.JSONDecodeError as error:
+        return Envelope.model_validate(parse_json(body))
+    except (orjson.JSONDecodeError, TooDeep) as error:
         raise BadEnvelope(f"the body is not JSON: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
@@ -108,10 +110,3 @@ def is_trusted(url: str, hosts: tuple[str, ...]) -> bool:
         return parts.scheme in {"http", "https"}
     at_aws = _AWS_HOST.fullmatch(parts.hostname or "") is not None
     return parts.scheme == "https" and at_aws and port in {None, 443}
-
-
-def _json_or_text(message: str) -> Json:
-    try:
-        return orjson.loads(message)
-    except orjson.JSONDecodeError:
-        return message

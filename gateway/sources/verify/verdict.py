@@ -37,6 +37,8 @@ class Unwrapped:
     body: Json
     members: Mapping[str, Json]
     """What the message gets besides the members of the request."""
+    unfit: str | None = None
+    """Why no trigger can ever take it, where that is so."""
 
 
 @dataclass(frozen=True, slots=True)
