@@ -98,17 +98,17 @@ def keys(run: Run, value: Value) -> Value:
 
 
 def spread(run: Run, value: Value) -> Value:
-    """$spread: an object for each member."""
-    if not isinstance(value, dict | list):
+    """$spread: an object for each member; of an array a plain array, of whatever length."""
+    if isinstance(value, dict):
+        run.spend(1 + len(value))
+        return Sequence({key: member} for key, member in value.items())
+    if not isinstance(value, list):
         return value
-    found = Sequence()
-    for each in value if isinstance(value, list) else [value]:
-        run.spend(1 + len(each) if isinstance(each, dict | list) else 1)
-        if isinstance(each, dict):
-            found.extend({key: member} for key, member in each.items())
-        else:
-            inner = spread(run, each)
-            found.extend(inner if isinstance(inner, list) else [inner])
+    found: list[Json] = [] if value else Sequence()
+    for each in value:
+        run.spend(1)
+        inner = spread(run, each)
+        found.extend(inner if isinstance(inner, list) else [inner])
     return found
 
 
