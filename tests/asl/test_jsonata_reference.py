@@ -37,6 +37,7 @@ def evaluate(text):
         ("$string([1e-6, 1e-7, 1.5e-7])", "[0.000001,1e-7,1.5e-7]"),
         ("$number('05') + $number('-007.50')", -2.5),
         ("$base64decode('aGVsbG8')", "hello"),
+        ("$count($distinct([1..1000].{'a': $ % 600}))", 600),
         ("['ab', 'cd'][1].$uppercase($)", ["C", "D"]),
     ],
 )
