@@ -49,6 +49,34 @@ def test_a_value_is_that_of_the_reference(text, expected):
 
 
 @pytest.mark.parametrize(
+    ("text", "pattern", "expected"),
+    [
+        ("xy", "/x{e}y/", None),
+        ("id{d}", "/id{d}/", "id{d}"),
+        ("Hi {name}", "/{name}/", "{name}"),
+        ("a{,3}", "/a{,3}/", "a{,3}"),
+        ("aaa", "/a{2}/", "aa"),
+        ("aaa", "/a{1,3}/", "aaa"),
+        ("[{e}]", "/[{e}]+/", "{e}"),
+        ("a\\r\\nb", "/a$/m", "a"),
+        ("a\\r\\nb", "/^b/m", "b"),
+        ("a\\rb", "/a.b/", None),
+        ("a\\u2028b", "/a.b/", None),
+        ("a\\nb", "/a[.]?$/", None),
+        ("b\\n", "/b$/", None),
+        ("aa", "/(?<n>a)\\k<n>/", "aa"),
+        ("a.b$", "/a\\.b\\$/", "a.b$"),
+    ],
+)
+def test_a_pattern_means_what_it_means_in_javascript(text, pattern, expected):
+    """Braces count or are themselves, lines end in each way, names can be referred to."""
+    if expected is None:
+        assert evaluate(f"$contains('{text}', {pattern})") is False
+    else:
+        assert evaluate(f"$match('{text}', {pattern}).match") == expected
+
+
+@pytest.mark.parametrize(
     "text", ["[1, 2][0].a", "[{'a': 1}][0].a", "[true][0].a", "[null][0].a", "[1..3][-1].($ * 2)"]
 )
 def test_a_path_from_one_value_of_written_brackets_finds_nothing(text):
