@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,11 @@ _FLAGS = {
     "U": regex.U,
 }
 
+_WORDS = re.compile(
+    r"\\[pPx]\{[^}]*\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{\d+(?:,\d*)?\}|.", re.DOTALL
+)
+"""What a pattern is made of: a brace alone is no word of Java's, to regex it means: roughly."""
+
 
 def matching(read: Reader, pattern: Regex) -> Predicate:
     """Jayway matches the whole value."""
@@ -35,6 +41,8 @@ def matching(read: Reader, pattern: Regex) -> Predicate:
                 f"'{letter}' is no flag of a pattern; those are {''.join(_FLAGS)}"
             )
         flags |= _FLAGS[letter]
+    if "{" in _WORDS.findall(pattern.pattern):
+        raise ExpressionError(f"The pattern /{pattern.pattern}/ has a '{{' that counts nothing")
     try:
         compiled = regex.compile(pattern.pattern.replace("\\/", "/"), flags)
     except regex.error as error:
