@@ -8,12 +8,13 @@ import uuid
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.asl.errors import ExpressionError, StateError
 from gateway.asl.intrinsics import compile_intrinsic
 from gateway.asl.intrinsics.table import FUNCTIONS
+from gateway.asl.jsonpath.compare import identity, same
 from gateway.asl.template import compile_template
 from tests.asl.scopes import DOCUMENTS, recorded, scope_of
 
@@ -75,6 +76,21 @@ def test_a_function_gives_its_value(text: str, expected: object) -> None:
     """Literals, paths, context paths and calls are arguments; escapes are undone."""
     found = compile_intrinsic(text)(scope_of(DATA, {"Execution": {"Name": "e1"}}))
     assert json.dumps(found) == json.dumps(expected)
+
+
+def test_array_unique_takes_its_time_from_the_elements_not_from_their_pairs() -> None:
+    """As many objects as an input holds, all of them different, come to an end at once."""
+    items = [{"id": each} for each in range(20_000)]
+    assert compile_intrinsic("States.ArrayUnique($)")(scope_of(items * 2)) == items
+
+
+@given(left=DOCUMENTS, right=DOCUMENTS)
+@example(left=[1, {"a": [True]}], right=[1.0, {"a": [True]}])
+@example(left=[1], right=[True])
+@example(left={"a": 1, "b": None}, right={"b": None, "a": 1})
+def test_values_are_the_same_if_their_identity_is(left: object, right: object) -> None:
+    """Numbers by value, objects in any order, and no number is a truth value."""
+    assert (identity(left) == identity(right)) is same(left, right)
 
 
 FAILURES = [

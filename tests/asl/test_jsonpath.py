@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.asl.errors import ExpressionError, StateError
-from gateway.asl.jsonpath import PathNotFound, compile_path, patterns, pickers
+from gateway.asl.jsonpath import PathNotFound, compile_path, pickers, reading
 from tests.asl.scopes import DOCUMENTS, scope_of
 
 BOOKS = [
@@ -134,6 +134,9 @@ FILTERS = [
     ("@.title =~ /word/", []),
     ("/S.*/ =~ @.title", [0, 1]),
     ("@.price =~ /8.*/", []),
+    ("@.title =~ /S\\p{L}{4}/", [1]),
+    ("@.title =~ /S[^{]{6}/", [0]),
+    ("@.title =~ /S.{3,}\\{?/", [0, 1]),
     ("@.title in ['Sword', \"Moby Dick\"]", [1, 2]),
     ("@.title nin ['Sword']", [0, 2]),
     ("'x' in @.tags", [0, 1]),
@@ -241,6 +244,8 @@ WRONG = [
     "$[?(@.a=~'x')]",
     "$[?(@.a=~/(/)]",
     "$[?(@.a=~/x/q)]",
+    "$[?(@.a=~/x{e}y/)]",
+    "$[?(@.a=~/x{1}{d}/)]",
     "$[?(@.a==1e999)]",
     "$[?(@.a~1)]",
     "$[?(@.a=='x)]",
@@ -304,10 +309,42 @@ def test_a_backslash_before_another_character_is_itself() -> None:
 
 def test_a_catastrophic_pattern_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pattern that would hold the interpreter for minutes fails the state instead."""
-    monkeypatch.setattr(patterns, "PATTERN_SECONDS", 0.01)
+    monkeypatch.setattr(reading, "PATTERN_SECONDS", 0.01)
     path = compile_path("$[?(@ =~ /(a|aa)+b/)]")
     with pytest.raises(StateError, match="took more than"):
         path.read(["a" * 60 + "c"])
+
+
+def test_a_slow_pattern_is_cut_off_over_all_elements() -> None:
+    """The time of a pattern is that of the reading: thousands of elements do not multiply it."""
+    path = compile_path("$[?(@ =~ /(x|xx)+y?(x|xx)+z/)]")
+    assert path.read(["x" * 8] * 10) == []
+    with pytest.raises(StateError, match="took more than"):
+        path.read(["x" * 21] * 200)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$.a[?(@.x in $..y)]",
+        "$.a[?(@.y in $.b)]",
+        "$.a[?($.b contains @.y)]",
+        "$.a[?($.c == $.d)]",
+        "$.a[?($.b subsetof $.b)]",
+    ],
+)
+def test_a_filter_that_goes_through_the_document_for_each_element_is_cut_off(text: str) -> None:
+    """What an input can make a filter cost is bounded, whatever the filter asks."""
+    zeros = [0] * 2000
+    document = {"a": [{"y": 1}] * 2000, "b": zeros, "c": {"k": zeros}, "d": {"k": zeros[:]}}
+    with pytest.raises(StateError, match="looked at more than"):
+        compile_path(text).read(document)
+
+
+def test_a_filter_may_look_for_a_thousand_values_among_a_thousand() -> None:
+    """The bound leaves room for what somebody may want."""
+    document = {"a": [{"id": each} for each in range(1000)], "b": list(range(500, 1500))}
+    assert len(compile_path("$.a[?(@.id in $.b)]").read(document)) == 500
 
 
 def test_results_that_multiply_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:

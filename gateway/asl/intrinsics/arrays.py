@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from gateway.asl.intrinsics.arguments import IntrinsicError, array, integer
-from gateway.asl.jsonpath.compare import same
+from gateway.asl.jsonpath.compare import identity, same
 from gateway.asl.scope import Json
 
 MOST_IN_RANGE = 1000
@@ -57,13 +59,7 @@ def length(values: Json) -> Json:
 
 def unique(values: Json) -> Json:
     """States.ArrayUnique: the first of each, in order."""
-    found: list[Json] = []
-    seen: set[tuple[type, Json]] = set()
+    found: dict[Hashable, Json] = {}
     for value in array(values):
-        if isinstance(value, dict | list):
-            if not any(same(value, each) for each in found):
-                found.append(value)
-        elif (key := (type(value) if not isinstance(value, float) else int, value)) not in seen:
-            seen.add(key)
-            found.append(value)
-    return found
+        found.setdefault(identity(value), value)
+    return list(found.values())

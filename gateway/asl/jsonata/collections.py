@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from gateway.asl.jsonata.errors import failure
@@ -16,7 +16,8 @@ from gateway.asl.jsonata.values import (
     is_true,
     plain,
 )
-from gateway.asl.jsonpath.compare import is_number, same
+from gateway.asl.jsonpath.compare import identity, is_number
+from gateway.asl.jsonpath.reading import weight
 from gateway.asl.scope import Json
 
 
@@ -98,17 +99,17 @@ def keys(run: Run, value: Value) -> Value:
 
 
 def spread(run: Run, value: Value) -> Value:
-    """$spread: an object for each member."""
-    if not isinstance(value, dict | list):
+    """$spread: an object for each member; of an array a plain array, of whatever length."""
+    if isinstance(value, dict):
+        run.spend(1 + len(value))
+        return Sequence({key: member} for key, member in value.items())
+    if not isinstance(value, list):
         return value
-    found = Sequence()
-    for each in value if isinstance(value, list) else [value]:
-        run.spend(1 + len(each) if isinstance(each, dict | list) else 1)
-        if isinstance(each, dict):
-            found.extend({key: member} for key, member in each.items())
-        else:
-            inner = spread(run, each)
-            found.extend(inner if isinstance(inner, list) else [inner])
+    found: list[Json] = [] if value else Sequence()
+    for each in value:
+        run.spend(1)
+        inner = spread(run, each)
+        found.extend(inner if isinstance(inner, list) else [inner])
     return found
 
 
@@ -140,18 +141,11 @@ def distinct(run: Run, values: Value) -> Value:
     """$distinct: the first of each, in order."""
     if not isinstance(values, list) or len(values) <= 1:
         return values
-    found: list[Json] = Sequence() if isinstance(values, Sequence) else []
-    seen: set[Any] = set()
+    found: dict[Hashable, Json] = {}
     for value in values:
-        run.spend(1)
-        if isinstance(value, dict | list):
-            run.spend(4 * len(found))
-            if not any(same(value, each) for each in found):
-                found.append(value)
-        elif (key := (isinstance(value, bool), value)) not in seen:
-            seen.add(key)
-            found.append(value)
-    return found
+        run.spend(weight(value))
+        found.setdefault(identity(value), value)
+    return (Sequence if isinstance(values, Sequence) else list)(found.values())
 
 
 def shuffle(run: Run, values: Value) -> Value:

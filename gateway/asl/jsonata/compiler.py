@@ -22,9 +22,17 @@ from gateway.asl.jsonata.paths import (
     index_stage,
 )
 from gateway.asl.jsonata.run import Frame
-from gateway.asl.jsonata.signature import Signature
+from gateway.asl.jsonata.signature import Signature, text_of
 from gateway.asl.jsonata.table import FUNCTIONS
-from gateway.asl.jsonata.values import UNDEFINED, Constructed, Sequence, Value, as_number, is_true
+from gateway.asl.jsonata.values import (
+    UNDEFINED,
+    Constructed,
+    Sequence,
+    Value,
+    as_number,
+    is_true,
+    paired,
+)
 from gateway.asl.jsonata.wildcards import Transform, descendants, wildcard
 
 STATES: Final = "states"
@@ -172,7 +180,7 @@ class Compiler:
         return compile_name(str(tree.value))
 
     def _literal(self, tree: Tree) -> Node:
-        value = tree.value
+        value = paired(tree.value)
         return lambda _value, _frame: value
 
     def _number(self, tree: Tree) -> Node:
@@ -267,7 +275,7 @@ class Compiler:
         self._bound.append(set(parameters))
         body = self.compile(tree.body)
         self._bound.pop()
-        signature = None if tree.signature is None else Signature(_signature_text(tree.signature))
+        signature = None if tree.signature is None else Signature(text_of(tree.signature))
         code = Code(parameters, body, signature, self.cost - outside[2], self.height)
         self._depth, self.height, _, self._tail = outside
         return lambda value, frame: Lambda(code, value, frame)
@@ -387,13 +395,3 @@ def _written(tree: Tree) -> str | None:
     """What stands where a function should, if that is a name alone."""
     procedure = tree.procedure
     return str(procedure.steps[0].value) if procedure.type == "path" else None
-
-
-def _signature_text(signature: Any) -> str:
-    """The signature of a written function, which the library has already taken apart."""
-    text = ""
-    for parameter in signature._params:  # noqa: SLF001 - it keeps the text nowhere
-        marks = parameter.regex[-1:] if parameter.regex[-1:] in "?+" else ""
-        subtype = f"<{parameter.subtype}>" if parameter.subtype else ""
-        text += parameter.type + subtype + ("-" if parameter.context else marks)
-    return f"<{text}>"

@@ -80,11 +80,13 @@ class Lambda(Callee):
 class Native(Callee):
     """A built-in function: ``apply(run, *arguments)``."""
 
-    def __init__(self, name: str, signature: str, apply: Callable[..., Value]) -> None:
+    def __init__(
+        self, name: str, signature: str, apply: Callable[..., Value], arity: int | None = None
+    ) -> None:
         self.name = name
         self._signature = Signature(signature)
         self._apply = apply
-        self.arity = self._signature.arity
+        self.arity = len(self._signature.parameters) if arity is None else arity
 
     def invoke(self, run: Run, arguments: Sequence[Value], context: Value) -> Value:
         """What it makes of arguments that fit its signature."""

@@ -11,13 +11,21 @@ from gateway.asl.jsonata.errors import JsonataError, failure
 from gateway.asl.jsonata.run import Run
 from gateway.asl.jsonata.values import UNDEFINED, Value, as_number
 
-_DECIMAL: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
+_DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
 _OTHER_BASE: Final = re.compile(r"0[xX][0-9A-Fa-f]+|0[oO][0-7]+|0[bB][01]+")
 _NUMERALS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _EXACT: Final = Context(prec=700, rounding=ROUND_HALF_EVEN)
 """A double has at most 309 digits before the point and is rounded to a few after it."""
 MOST_PLACES: Final = 300
 """Decimal places that a number is rounded to."""
+_CODES: Final = {
+    "Formatting or parsing an integer": "D3130",
+    "In a decimal digit pattern": "D3131",
+    "The 'name' modifier": "D3133",
+    "The timezone integer format": "D3134",
+    "No matching closing bracket": "D3135",
+}
+"""How the library begins what it says of a picture, and what JSONata calls that."""
 MOST_PICTURE: Final = 1_000
 """Characters of a picture, which the library goes through more than once."""
 
@@ -28,8 +36,8 @@ def number(_run: Run, value: Value) -> Value:
         return UNDEFINED
     if not isinstance(value, str):
         return int(value) if isinstance(value, bool) else value
-    if _DECIMAL.fullmatch(value):
-        return as_number(float(value))
+    if _DECIMAL.fullmatch(value) and math.isfinite(found := float(value)):
+        return as_number(found)
     if _OTHER_BASE.fullmatch(value):
         return as_number(int(value, 0))
     raise failure("D3030", value)
@@ -122,16 +130,6 @@ def format_base(run: Run, value: Value, radix: Value) -> Value:
     return f"-{digits}" if value < 0 and digits != "0" else digits
 
 
-def format_number(run: Run, value: Value, picture: Value, options: Value) -> Value:
-    """$formatNumber by a picture, as XPath's format-number does it."""
-    if value is UNDEFINED:
-        return UNDEFINED
-    from jsonata.functions import Functions
-
-    given = {} if options is UNDEFINED else options
-    return by_library(run, "formatNumber", Functions.format_number, value, picture, given)
-
-
 def format_integer(run: Run, value: Value, picture: Value) -> Value:
     """$formatInteger by a picture: digits, letters, Roman numerals or words."""
     if value is UNDEFINED:
@@ -169,5 +167,10 @@ def by_library(run: Run, name: str, function: Any, value: Any, picture: Value, *
         if error.error in JException.error_codes:
             raise failure(error.error, error.current, error.expected) from None
         raise JsonataError(f"${name}: {error.error}") from None
+    except JsonataError:
+        raise
     except Exception as error:
+        for begins, code in _CODES.items():
+            if str(error).startswith(begins):
+                raise failure(code, picture) from None
         raise JsonataError(f"${name} cannot work on {value!r} by '{picture}': {error}") from None

@@ -17,9 +17,11 @@ Term: TypeAlias = tuple[Node, bool]
 
 
 def compile_sort(terms: list[Term], cost: int, position: int) -> Node:
-    """``^(a, >b)``: a step that orders its sequence."""
+    """``^(a, >b)``: a step that orders its sequence; one value alone it hands on as it is."""
 
     def evaluate(values: Value, frame: Frame) -> Value:
+        if len(values) <= 1:
+            return values
         tuples = isinstance(values, Sequence) and values.tuples
 
         def keys(each: Any) -> list[Value]:

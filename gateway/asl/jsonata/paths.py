@@ -67,7 +67,7 @@ def compile_path(path: Path) -> Node:
         tuples: Value = None
         for number, step in enumerate(path.steps):
             if number == 0 and step.constructed:
-                found = step.node(found, frame)
+                found = _constructed(step.node(found, frame))
             elif tuples is not None or step.tuples:
                 tuples = _tuple_step(step, found, tuples, frame)
             else:
@@ -77,6 +77,14 @@ def compile_path(path: Path) -> Node:
         return _finished(path, found, tuples, frame)
 
     return evaluate
+
+
+def _constructed(value: Value) -> Value:
+    """What the first step's brackets hand on; a predicate may have left a single value of them.
+
+    JSONata goes over a text's characters then, and finds nothing in what has no length.
+    """
+    return value if isinstance(value, list | str) else UNDEFINED
 
 
 def _finished(path: Path, found: Value, tuples: Value, frame: Frame) -> Value:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import regex
 
@@ -19,8 +20,8 @@ class Pattern(Callee):
     """A compiled regular expression, under the time that an evaluation has for all of them."""
 
     def __init__(self, text: str, *, ignore_case: bool, multiline: bool) -> None:
-        flags = regex.ASCII | (regex.I if ignore_case else 0) | (regex.M if multiline else 0)
-        self._compiled = regex.compile(text if multiline else _to_the_very_end(text), flags)
+        flags = regex.ASCII | (regex.I if ignore_case else 0)
+        self._compiled = regex.compile(_translated(text, multiline=multiline), flags)
         self.text = text
 
     def find(self, run: Run, text: str, start: int) -> Json | None:
@@ -99,16 +100,46 @@ def _matches_of_function(run: Run, matcher: Value, text: str) -> Iterator[dict[s
         found = call(run, found.get("next", UNDEFINED), [])
 
 
-def _to_the_very_end(text: str) -> str:
-    """JavaScript's ``$`` is the very end, Python's also stands before a last newline."""
+def _translated(text: str, *, multiline: bool) -> str:
+    """JavaScript's pattern as this library has it.
+
+    ``$`` is the very end, which Python's also stands before a last newline; lines end in other
+    ways, too; a brace that counts nothing is itself, where this library would match roughly; and
+    ``\\k<name>`` is a reference.
+    """
     pieces, at, in_class = [], 0, False
     while at < len(text):
         char = text[at]
-        if char == "\\":
+        found = None if in_class else _OTHERWISE.match(text, at)
+        if found is not None:
+            pieces.append(f"(?P={found[1]})" if found[1] else found[0])
+            at = found.end()
+        elif char == "\\":
             pieces.append(text[at : at + 2])
             at += 2
-            continue
-        in_class = (in_class or char == "[") and char != "]"
-        pieces.append(r"\Z" if char == "$" and not in_class else char)
-        at += 1
+        else:
+            pieces.append(char if in_class else _here(char, multiline=multiline))
+            in_class = (in_class or char == "[") and char != "]"
+            at += 1
     return "".join(pieces)
+
+
+def _here(char: str, *, multiline: bool) -> str:
+    """What a character outside of a class means."""
+    match char:
+        case ".":
+            return f"[^{_ENDS}]"
+        case "{":
+            return r"\{"
+        case "$":
+            return rf"(?=[{_ENDS}]|\Z)" if multiline else r"\Z"
+        case "^" if multiline:
+            return f"(?<![^{_ENDS}])"
+        case _:
+            return char
+
+
+_OTHERWISE: Final = re.compile(r"\\k<(\w+)>|\{\d+(?:,\d*)?\}")
+"""A reference by its name, and braces that count."""
+_ENDS: Final = "\\n\\r\\u2028\\u2029"
+"""What ends a line."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from gateway.asl.jsonata.errors import failure
 from gateway.asl.jsonata.values import UNDEFINED, Value, symbol
@@ -32,7 +32,6 @@ class Parameter:
     pattern: str
     context: re.Pattern[str] | None
     """Of what the context value must be, where it may stand in for the argument."""
-    optional: bool
 
 
 class Signature:
@@ -43,11 +42,6 @@ class Signature:
         written = before if colon else after
         self.parameters = [_parameter(found) for found in _PARAMETER.finditer(written)]
         self._pattern = re.compile("".join(f"({each.pattern})" for each in self.parameters))
-
-    @property
-    def arity(self) -> int:
-        """Arguments that a function which calls this one passes at least."""
-        return sum(not each.optional for each in self.parameters)
 
     def validated(self, arguments: Sequence[Value], context: Value, function: str) -> list[Value]:
         """The arguments, one for each parameter. T0410, T0411, T0412: they do not fit."""
@@ -78,12 +72,22 @@ class Signature:
         return good + 1
 
 
+def text_of(signature: Any) -> str:
+    """The signature of a written function, which the library has already taken apart."""
+    text = ""
+    for parameter in signature._params:  # noqa: SLF001 - it keeps the text nowhere
+        marks = parameter.regex[-1:] if parameter.regex[-1:] in "?+" else ""
+        subtype = f"<{parameter.subtype}>" if parameter.subtype else ""
+        text += parameter.type + subtype + ("-" if parameter.context else marks)
+    return f"<{text}>"
+
+
 def _parameter(found: re.Match[str]) -> Parameter:
     kind, subtype, marks = found.groups()
     pattern = f"[{_CLASSES.get(kind, kind.strip('()') + 'm')}]"
     context = re.compile(pattern) if "-" in marks else None
     pattern += marks.replace("-", "?")
-    return Parameter(kind, subtype, pattern, context, "?" in marks)
+    return Parameter(kind, subtype, pattern, context)
 
 
 def _stand_in(parameter: Parameter, given: Value, context: Value, at: int, function: str) -> Value:

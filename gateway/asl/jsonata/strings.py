@@ -77,7 +77,7 @@ def number_text(value: float) -> str:
     number = Decimal(f"{value:.{_DIGITS}g}").normalize()
     if number == 0:
         return "0"
-    if -7 <= number.adjusted() < 21:
+    if -7 < number.adjusted() < 21:
         return f"{number:f}"
     mantissa, _, exponent = f"{number:e}".partition("e")
     return f"{mantissa}e{int(exponent):+d}"
@@ -271,7 +271,8 @@ def base64_decode(run: Run, text: Value) -> Value:
 
     def decode(whole: str) -> str:
         try:
-            return base64.b64decode(whole).decode()
+            # JSONata does without the padding.
+            return base64.b64decode(whole + "==").decode()
         except (binascii.Error, ValueError):
             raise JsonataError("The argument is not the Base64 of a UTF-8 text") from None
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.asl.jsonata import collections, numbers, stepfunctions, strings, times
+from gateway.asl.jsonata import collections, number_pictures, numbers, stepfunctions, strings, times
 from gateway.asl.jsonata.functions import Native
 
 _JSONATA: Final = (
-    Native("string", "<x-b?:s>", strings.string),
+    Native("string", "<x-b?:s>", strings.string, arity=1),
     Native("length", "<s-:n>", strings.length),
     Native("substring", "<s-nn?:s>", strings.substring),
     Native("substringBefore", "<s-s:s>", strings.substring_before),
@@ -38,7 +38,7 @@ _JSONATA: Final = (
     Native("round", "<n-n?:n>", numbers.rounded),
     Native("power", "<n-n:n>", numbers.power),
     Native("sqrt", "<n-:n>", numbers.square_root),
-    Native("formatNumber", "<n-so?:s>", numbers.format_number),
+    Native("formatNumber", "<n-so?:s>", number_pictures.format_number),
     Native("formatBase", "<n-n?:s>", numbers.format_base),
     Native("formatInteger", "<n-s:s>", numbers.format_integer),
     Native("parseInteger", "<s-s:n>", numbers.parse_integer),

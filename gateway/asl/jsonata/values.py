@@ -58,6 +58,13 @@ def plain(value: Value) -> Value:
     return list(value) if isinstance(value, Sequence | Constructed) else value
 
 
+def paired(value: Value) -> Value:
+    """A text in which the halves of each ``\\ud83d\\ude00`` are one character."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
 def as_number(value: float) -> float:
     """An integer where it is one. D1001: JSON has no such number."""
     if isinstance(value, int) and -LARGEST_EXACT <= value <= LARGEST_EXACT:

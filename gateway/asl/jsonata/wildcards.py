@@ -80,6 +80,8 @@ class Transform(Callee):
             return UNDEFINED
         result = clone(run, value)
         matches = self._pattern(result, self._frame)
+        if matches is UNDEFINED:
+            return result
         for match in [matches] if not isinstance(matches, list) else matches:
             run.spend(self._cost)
             self._change(match, self._frame)
@@ -89,9 +91,7 @@ class Transform(Callee):
         update = self._update(match, frame)
         if update is not UNDEFINED and not isinstance(update, dict):
             raise failure("T2011", update)
-        if not isinstance(match, dict):
-            return
-        if update is not UNDEFINED:
+        if update is not UNDEFINED and isinstance(match, dict):
             match.update((key, plain(value)) for key, value in update.items())
         names = UNDEFINED if self._delete is None else self._delete(match, frame)
         if names is UNDEFINED:
@@ -99,5 +99,5 @@ class Transform(Callee):
         each = names if isinstance(names, list) else [names]
         if not all(isinstance(name, str) for name in each):
             raise failure("T2012", names)
-        for name in each:
+        for name in each if isinstance(match, dict) else ():
             match.pop(name, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Final
 
 from gateway.asl.scope import Json
@@ -25,6 +25,20 @@ def same(left: Json, right: Json) -> bool:
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(map(same, left, right))
     return bool(left == right)
+
+
+def identity(value: Json) -> Hashable:
+    """What two values have in common if ``same`` says that they are equal, and only then."""
+    match value:
+        case bool():
+            return (bool, value)
+        case dict():
+            return (dict, frozenset((name, identity(each)) for name, each in value.items()))
+        case list():
+            return (list, tuple(map(identity, value)))
+        case _:
+            scalar: Hashable = value
+            return scalar
 
 
 def _equal(left: Json, right: Json) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from gateway.asl.errors import ExpressionError
 from gateway.asl.jsonpath.compare import MISSING, OPERATORS
+from gateway.asl.jsonpath.reading import Reading, weight
 from gateway.asl.jsonpath.segments import (
     AllOf,
     AnyOf,
@@ -21,10 +22,12 @@ from gateway.asl.jsonpath.segments import (
 )
 from gateway.asl.scope import Json
 
-Predicate: TypeAlias = Callable[[Json, Json], bool]
-"""(element, document) -> it passes."""
-Reader: TypeAlias = Callable[[Json, Json], Json]
-"""(element, document) -> the operand's value, or ``MISSING``."""
+Predicate: TypeAlias = Callable[[Json, Reading], bool]
+"""(element, reading) -> it passes."""
+Reader: TypeAlias = Callable[[Json, Reading], Json]
+"""(element, reading) -> the operand's value, or ``MISSING``."""
+
+_EACH_WITH_EACH: Final = frozenset({"subsetof", "anyof", "noneof", "all"})
 
 
 def compile_test(test: Test, compile_query: Callable[[Query], Reader]) -> Predicate:
@@ -32,16 +35,16 @@ def compile_test(test: Test, compile_query: Callable[[Query], Reader]) -> Predic
     match test:
         case Exists(query):
             read = compile_query(query)
-            return lambda element, document: read(element, document) is not MISSING
+            return lambda element, reading: read(element, reading) is not MISSING
         case Not(inner):
             negated = compile_test(inner, compile_query)
-            return lambda element, document: not negated(element, document)
+            return lambda element, reading: not negated(element, reading)
         case AllOf(tests):
             each = [compile_test(one, compile_query) for one in tests]
-            return lambda element, document: all(one(element, document) for one in each)
+            return lambda element, reading: all(one(element, reading) for one in each)
         case AnyOf(tests):
             each = [compile_test(one, compile_query) for one in tests]
-            return lambda element, document: any(one(element, document) for one in each)
+            return lambda element, reading: any(one(element, reading) for one in each)
         case Compare(left, operator, right):
             return _comparison(left, operator, right, compile_query)
 
@@ -61,13 +64,28 @@ def _comparison(
         return matching(read, right)
     compare = OPERATORS[operator]
     other = _reader(right, compile_query)
-    return lambda element, document: compare(read(element, document), other(element, document))
+
+    def predicate(element: Json, reading: Reading) -> bool:
+        one, two = read(element, reading), other(element, reading)
+        reading.spend(_cost(operator, one, two))
+        return compare(one, two)
+
+    return predicate
+
+
+def _cost(operator: str, left: Json, right: Json) -> int:
+    """How many values are looked at to compare the two."""
+    if not isinstance(left, dict | list) or not isinstance(right, dict | list):
+        # One value is looked for among the others.
+        return 1 + sum(len(each) for each in (left, right) if isinstance(each, list))
+    times = max(len(left), len(right)) if operator in _EACH_WITH_EACH else 1
+    return times * (weight(left) + weight(right))
 
 
 def _reader(operand: Operand, compile_query: Callable[[Query], Reader]) -> Reader:
     match operand:
         case Literal(value):
-            return lambda _element, _document: value
+            return lambda _element, _reading: value
         case Query():
             return compile_query(operand)
         case Regex():

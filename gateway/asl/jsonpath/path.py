@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from gateway.asl.errors import ExpressionError
+from gateway.asl.jsonpath.filters import Reader
+from gateway.asl.jsonpath.reading import Reading
 from gateway.asl.jsonpath.segments import Indices, Names, Segment
 from gateway.asl.jsonpath.selectors import PathNotFound, compile_segments
 from gateway.asl.scope import Json, Scope
@@ -99,8 +101,8 @@ def _keys(segments: tuple[Segment, ...]) -> tuple[str | int, ...] | None:
     return tuple(keys)
 
 
-def _over(read: Callable[[Json, Json], Json]) -> Callable[[Json], Json]:
-    return lambda document: read(document, document)
+def _over(read: Reader) -> Callable[[Json], Json]:
+    return lambda document: read(document, Reading(document))
 
 
 def _walk(keys: tuple[str | int, ...], explain: Callable[[Json], Json]) -> Callable[[Json], Json]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import time
 from typing import TYPE_CHECKING
 
 import regex
 
 from gateway.asl.errors import ExpressionError, StateError
+from gateway.asl.jsonpath.reading import PATTERN_SECONDS, Reading
 from gateway.asl.jsonpath.segments import Regex
 from gateway.asl.scope import Json
 
 if TYPE_CHECKING:
     from gateway.asl.jsonpath.filters import Predicate, Reader
-
-PATTERN_SECONDS = 0.1
-"""A pattern that has not matched by then holds up every other execution."""
 
 _FLAGS = {
     "i": regex.I,
@@ -26,6 +26,11 @@ _FLAGS = {
     "U": regex.U,
 }
 
+_WORDS = re.compile(
+    r"\\[pPx]\{[^}]*\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{\d+(?:,\d*)?\}|.", re.DOTALL
+)
+"""What a pattern is made of: a brace alone is no word of Java's, to regex it means: roughly."""
+
 
 def matching(read: Reader, pattern: Regex) -> Predicate:
     """Jayway matches the whole value."""
@@ -36,19 +41,25 @@ def matching(read: Reader, pattern: Regex) -> Predicate:
                 f"'{letter}' is no flag of a pattern; those are {''.join(_FLAGS)}"
             )
         flags |= _FLAGS[letter]
+    if "{" in _WORDS.findall(pattern.pattern):
+        raise ExpressionError(f"The pattern /{pattern.pattern}/ has a '{{' that counts nothing")
     try:
         compiled = regex.compile(pattern.pattern.replace("\\/", "/"), flags)
     except regex.error as error:
         raise ExpressionError(f"The pattern /{pattern.pattern}/ is wrong: {error}") from None
 
-    def predicate(element: Json, document: Json) -> bool:
-        value = read(element, document)
+    def predicate(element: Json, reading: Reading) -> bool:
+        value = read(element, reading)
         if not isinstance(value, str):
             return False
+        began = time.perf_counter()
         try:
-            return compiled.fullmatch(value, timeout=PATTERN_SECONDS) is not None
+            # It holds up every other execution: what one element took the others do not have.
+            return compiled.fullmatch(value, timeout=max(reading.pattern_seconds, 0)) is not None
         except TimeoutError:
             cause = f"The pattern /{pattern.pattern}/ took more than {PATTERN_SECONDS} seconds"
             raise StateError("States.Runtime", cause, located=True) from None
+        finally:
+            reading.pattern_seconds -= time.perf_counter() - began
 
     return predicate

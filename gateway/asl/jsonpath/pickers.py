@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import chain
 from typing import TypeAlias
 
 from gateway.asl.errors import StateError
 from gateway.asl.jsonpath.filters import Predicate, Reader, compile_test
+from gateway.asl.jsonpath.reading import Reading
 from gateway.asl.jsonpath.segments import Descend, Filter, Indices, Names, Query, Slice, Wildcard
 from gateway.asl.scope import Json
 
-Picker: TypeAlias = Callable[[Json, Json], list[Json]]
-"""(value, document) -> what is selected of it; nothing where the segment does not apply."""
+Picker: TypeAlias = Callable[[Json, Reading], list[Json]]
+"""(value, reading) -> what is selected of it; nothing where the segment does not apply."""
 
 MOST_FOUND = 100_000
 """Values that one segment may find: ``$..*..*`` multiplies, and an input has 256 KB."""
 
 
-def bounded(found: Iterator[Json]) -> list[Json]:
+def bounded(found: Iterator[Json], reading: Reading) -> list[Json]:
     """The values found. StateError: more than ``MOST_FOUND``."""
     values: list[Json] = []
     for each in found:
@@ -26,6 +26,7 @@ def bounded(found: Iterator[Json]) -> list[Json]:
         if len(values) > MOST_FOUND:
             cause = f"A JSONPath found more than {MOST_FOUND} values"
             raise StateError("States.Runtime", cause, located=True)
+    reading.spend(len(values))
     return values
 
 
@@ -46,19 +47,19 @@ def _picker(
 ) -> Picker:
     match segment:
         case Names(names):
-            return lambda value, _document: (
+            return lambda value, _reading: (
                 [value[name] for name in names if name in value] if isinstance(value, dict) else []
             )
         case Indices(indices):
-            return lambda value, _document: (
+            return lambda value, _reading: (
                 [value[index] for index in indices if -len(value) <= index < len(value)]
                 if isinstance(value, list)
                 else []
             )
         case Slice(start, stop):
-            return lambda value, _document: value[start:stop] if isinstance(value, list) else []
+            return lambda value, _reading: value[start:stop] if isinstance(value, list) else []
         case Wildcard():
-            return lambda value, _document: _children(value)
+            return lambda value, _reading: _children(value)
         case Filter(test):
             return _elements(compile_test(test, compile_query))
 
@@ -67,25 +68,29 @@ def _elements(passes: Predicate) -> Picker:
     """Of a list the elements that pass; an object passes as a whole."""
     whole = _whole(passes)
 
-    def pick(value: Json, document: Json) -> list[Json]:
+    def pick(value: Json, reading: Reading) -> list[Json]:
         if isinstance(value, list):
-            return [each for each in value if passes(each, document)]
-        return whole(value, document)
+            reading.spend(len(value))
+            return [each for each in value if passes(each, reading)]
+        return whole(value, reading)
 
     return pick
 
 
 def _whole(passes: Predicate) -> Picker:
     """The value itself, if it is an object that passes."""
-    return lambda value, document: (
-        [value] if isinstance(value, dict) and passes(value, document) else []
+    return lambda value, reading: (
+        [value] if isinstance(value, dict) and passes(value, reading) else []
     )
 
 
 def _at_any_depth(pick: Picker) -> Picker:
-    return lambda value, document: bounded(
-        chain.from_iterable(pick(each, document) for each in _containers(value))
-    )
+    def found(value: Json, reading: Reading) -> Iterator[Json]:
+        for each in _containers(value):
+            reading.spend(1)
+            yield from pick(each, reading)
+
+    return lambda value, reading: bounded(found(value, reading), reading)
 
 
 def _containers(value: Json) -> Iterator[Json]:

@@ -15,6 +15,7 @@ from gateway.asl.jsonpath.compare import MISSING
 from gateway.asl.jsonpath.filters import Reader
 from gateway.asl.jsonpath.functions import FUNCTIONS, NoValueError
 from gateway.asl.jsonpath.pickers import bounded, compile_picker
+from gateway.asl.jsonpath.reading import Reading
 from gateway.asl.jsonpath.segments import (
     Call,
     Descend,
@@ -29,8 +30,8 @@ from gateway.asl.jsonpath.segments import (
 )
 from gateway.asl.scope import Json
 
-Selector: TypeAlias = Callable[[list[Json], Json], list[Json]]
-"""(values so far, document) -> values found."""
+Selector: TypeAlias = Callable[[list[Json], Reading], list[Json]]
+"""(values so far, reading) -> values found."""
 
 MOST_SEGMENTS = 256
 """Segments of one path: no document is nested deeper."""
@@ -70,10 +71,11 @@ def _is_plural(segment: Segment, *, last: bool) -> bool:
 
 
 def _reader(selectors: list[Selector], definite: bool, place: str) -> Reader:
-    def read(start: Json, document: Json) -> Json:
+    def read(start: Json, reading: Reading) -> Json:
+        reading.spend(len(selectors))
         values = [start]
         for select in selectors:
-            values = select(values, document)
+            values = select(values, reading)
         if not definite:
             return values
         if not values:
@@ -96,13 +98,13 @@ def _selector(
             return _merge(names)
         case _:
             pick = compile_picker(segment, _query)
-            return lambda values, document: bounded(
-                chain.from_iterable(pick(value, document) for value in values)
+            return lambda values, reading: bounded(
+                chain.from_iterable(pick(value, reading) for value in values), reading
             )
 
 
 def _required_name(name: str, place: str, *, last: bool) -> Selector:
-    def select(values: list[Json], _document: Json) -> list[Json]:
+    def select(values: list[Json], _reading: Reading) -> list[Json]:
         for value in values:
             if not isinstance(value, dict):
                 raise PathNotFound(
@@ -119,7 +121,7 @@ def _required_name(name: str, place: str, *, last: bool) -> Selector:
 
 
 def _required_index(index: int, place: str) -> Selector:
-    def select(values: list[Json], _document: Json) -> list[Json]:
+    def select(values: list[Json], _reading: Reading) -> list[Json]:
         for value in values:
             if value is None:
                 raise PathNotFound(f"The path {place} is null")
@@ -136,7 +138,7 @@ def _required_index(index: int, place: str) -> Selector:
 
 def _merge(names: tuple[str, ...]) -> Selector:
     """``['a','b']`` at the end of a path: an object of those that are there."""
-    return lambda values, _document: [
+    return lambda values, _reading: [
         {name: value[name] for name in names if name in value}
         for value in values
         if isinstance(value, dict)
@@ -151,11 +153,11 @@ def _call(call: Call, *, one: bool) -> Selector:
         raise ExpressionError(f"The function '{call.name}' takes no arguments")
     arguments = [_argument(each) for each in call.arguments]
 
-    def select(values: list[Json], document: Json) -> list[Json]:
+    def select(values: list[Json], reading: Reading) -> list[Json]:
         if one and not values:
             return []
         try:
-            given = [read(document, document) for read in arguments]
+            given = [read(reading.document, reading) for read in arguments]
             return [function(values[0] if one else values, given)]
         except NoValueError as error:
             raise PathNotFound(str(error)) from None
@@ -166,16 +168,16 @@ def _call(call: Call, *, one: bool) -> Selector:
 def _argument(argument: Literal | Query) -> Reader:
     if isinstance(argument, Query):
         return _query(argument)
-    return lambda _element, _document: argument.value
+    return lambda _element, _reading: argument.value
 
 
 def _query(query: Query) -> Reader:
     """A path inside a filter: ``MISSING`` instead of an error."""
     read, _ = compile_segments(query.segments)
 
-    def reader(element: Json, document: Json) -> Json:
+    def reader(element: Json, reading: Reading) -> Json:
         try:
-            return read(element if query.relative else document, document)
+            return read(element if query.relative else reading.document, reading)
         except PathNotFound:
             return MISSING
 
