@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from gateway.asl.execution import Execution
 from gateway.engine.door import Door
 from gateway.engine.units import CONTINUE, effect_row
+from gateway.store.failures import StoreClosed
 from gateway.store.map_runs import MapRunRow
 from gateway.store.protocol import ExecutionFilter, Page, Store
 from gateway.store.rows import ExecutionRow, TaskRow, TimerRow
@@ -32,7 +33,14 @@ async def verify(store: Store, door: Door) -> AsyncIterator[str]:
 
 
 async def _differences(store: Store, door: Door, row: ExecutionRow) -> AsyncIterator[str]:
-    execution = await door.fold(row)
+    try:
+        execution = await door.fold(row)
+    except StoreClosed:
+        raise
+    except Exception as error:
+        # Whatever stands there, the others are still looked at.
+        yield f"its history cannot be read: {type(error).__name__}: {error}"
+        return
     if execution.status != "RUNNING":
         yield f"its history ends with {execution.status}, its row says RUNNING"
         return
