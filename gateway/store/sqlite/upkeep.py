@@ -21,8 +21,7 @@ _SPARE_SHARE = 4
 _DAMAGES = 20
 """Told of one file; a page that is gone makes hundreds."""
 
-_RENEW = """UPDATE timers SET due = max(due, ? + interval)
-    WHERE kind IN ('timeout', 'heartbeat') AND due < ? + interval"""
+_RENEW = "UPDATE timers SET due = ? + interval WHERE kind IN ('timeout', 'heartbeat')"
 _ENDED = """SELECT id FROM executions WHERE stop_at < ?
     AND NOT EXISTS (SELECT 1 FROM notifications WHERE execution = executions.id)
     AND NOT EXISTS (SELECT 1 FROM map_runs WHERE execution = executions.id AND open)
@@ -46,7 +45,7 @@ _UNNEEDED_REVISIONS = """DELETE FROM revisions
 def renew_intervals(connection: sqlite3.Connection, now: int) -> None:
     """Give each timeout and heartbeat a whole interval from now."""
     with _transaction(connection):
-        connection.execute(_RENEW, (now, now))
+        connection.execute(_RENEW, (now,))
 
 
 def sweep_executions(
