@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from gateway.json_text import loads
 from gateway.sources.kafka_events import Record
 from gateway.sources.protocol import Message
 
@@ -60,7 +61,7 @@ def _body(value: bytes | None) -> tuple[Json, bool]:
     if value is None:
         return None, False
     try:
-        return orjson.loads(value), False
+        return loads(value), False
     except orjson.JSONDecodeError:
         return _text(value)
 

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from gateway.json_text import loads
 from gateway.sources.protocol import Message
 from gateway.sources.sqs_queue import Record
 
@@ -47,6 +48,6 @@ def _attribute(attribute: Mapping[str, Any]) -> dict[str, Json]:
 
 def _json_or_text(body: str) -> Json:
     try:
-        return orjson.loads(body)
+        return loads(body)
     except orjson.JSONDecodeError:
         return body

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
+from gateway.json_text import loads
 from gateway.sources.protocol import Message
 from gateway.sources.verify.verdict import Arrival, Unwrapped
 
@@ -89,7 +90,7 @@ def _cloud_event_id(source: Json, identifier: Json) -> str | None:
 
 def _json(body: bytes) -> Json:
     try:
-        return orjson.loads(body)
+        return loads(body)
     except orjson.JSONDecodeError as error:
         raise BadBody(f"the body is not JSON: {error}") from None
 
@@ -103,7 +104,7 @@ def _form(body: bytes) -> Json:
 
 def _json_or_text(body: bytes, charset: str) -> Json:
     try:
-        return orjson.loads(body)
+        return loads(body)
     except orjson.JSONDecodeError:
         pass
     try:

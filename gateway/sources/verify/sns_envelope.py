@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from gateway.json_text import loads
 from gateway.sources.verify.verdict import Unwrapped
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Envelope(BaseModel):
 def parse_envelope(body: bytes) -> Envelope:
     """Raises BadEnvelope."""
     try:
-        return Envelope.model_validate(orjson.loads(body))
+        return Envelope.model_validate(loads(body))
     except orjson.JSONDecodeError as error:
         raise BadEnvelope(f"the body is not JSON: {error}") from None
     except ValidationError as error:
@@ -112,6 +113,6 @@ def is_trusted(url: str, hosts: tuple[str, ...]) -> bool:
 
 def _json_or_text(message: str) -> Json:
     try:
-        return orjson.loads(message)
+        return loads(message)
     except orjson.JSONDecodeError:
         return message
