@@ -10,6 +10,7 @@ from starlette.responses import Response as HttpResponse
 
 from gateway.api.statuses import http_status
 from gateway.errors import ApiError
+from gateway.json_text import loads
 
 Json: TypeAlias = Any
 _MEDIA_TYPE: Final = "application/x-amz-json-1.0"
@@ -26,7 +27,7 @@ def read_body(body: bytes) -> Json:
 
 def _read(body: bytes) -> Json:
     try:
-        return orjson.loads(body)
+        return loads(body)
     except orjson.JSONDecodeError as error:
         if "surrogate" not in error.msg:
             raise

@@ -32,6 +32,7 @@ from gateway.asl.states.state import Catcher, Program, Retrier, State, StateMach
 from gateway.asl.states.task import Task, TokenEntry
 from gateway.asl.states.wait import Wait
 from gateway.asl.variables import assigned_names
+from gateway.json_text import loads
 
 MAX_BYTES: Final = 1_048_576
 LANGUAGES: Final[dict[str, QueryLanguage]] = {each.name: each for each in (JSONPATH, JSONATA)}
@@ -62,7 +63,7 @@ def read_definition(text: str) -> dict[str, Json]:
     """The definition as it is written. Raises DefinitionError: it is no JSON object, too large or
     too deep."""
     try:
-        document = orjson.loads(text)
+        document = loads(text)
     except orjson.JSONDecodeError as error:
         raise refusal(no_json(error), "INVALID_JSON_DESCRIPTION") from None
     if not isinstance(document, dict):

@@ -8,6 +8,7 @@ from typing import Final
 import orjson
 
 from gateway.asl.scope import Json
+from gateway.json_text import loads
 
 _TOKEN: Final = re.compile(r"[\w$]+")
 
@@ -18,7 +19,7 @@ def read_document(text: str | bytes) -> Json:
     Numbers beyond 64 bits become floats, NaN and lone surrogates are no JSON.
     """
     try:
-        value = orjson.loads(text)
+        value = loads(text)
     except orjson.JSONDecodeError as error:
         raise ValueError(no_json(error)) from None
     try:

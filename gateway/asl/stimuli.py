@@ -29,7 +29,7 @@ class TimerFired(NamedTuple):
     number: int
     kind: str
     due: int
-    """When it was due as its row said, never before the moment in the history."""
+    """When it was due as its row said."""
 
 
 class HandOut(NamedTuple):

@@ -9,6 +9,7 @@ import orjson
 
 from gateway.aws.service import AwsService, Refusal
 from gateway.errors import Unavailable
+from gateway.json_text import loads
 
 if TYPE_CHECKING:
     from gateway.aws.client import Aws
@@ -50,7 +51,7 @@ class Sqs:
 
 def _document(reply: Reply) -> dict[str, Any] | None:
     try:
-        answer = orjson.loads(reply.body or b"{}")
+        answer = loads(reply.body or b"{}")
     except orjson.JSONDecodeError:
         return None
     return answer if isinstance(answer, dict) else None

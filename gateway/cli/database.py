@@ -39,18 +39,25 @@ def verify(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Check that executions are as their histories say.
+    """Check that the database is whole and executions are as their histories say.
 
     What each running execution waits for is compared with what its history asks for, on a copy:
     a daemon may be running. Exit code 1 if there is a difference.
     """
     import trio
 
+    from gateway.store.failures import StoreClosed
+    from gateway.store.sqlite.upkeep import damage
+
     source = path if _is_database(path) else _configured(path)
     with TemporaryDirectory(prefix="stategate-verify-") as directory:
         copy = Path(directory) / "copy.db"
         _copy(source, copy)
-        differences = trio.run(_differences, copy, source)
+        try:
+            # What a damaged file says of executions says nothing.
+            differences = damage(str(copy)) or trio.run(_differences, copy, source)
+        except StoreClosed as error:
+            fail(str(error.__cause__ or error))
     if as_json:
         print_json({"differences": differences})
     else:
@@ -83,13 +90,16 @@ async def _differences(database: Path, source: Path) -> list[str]:
 
 def _copy(source: Path, target: Path) -> None:
     from gateway.errors import Rejected
+    from gateway.store.failures import StoreUnusable
     from gateway.store.sqlite.upkeep import copy_database
+    from gateway.store.sqlite.wal import refuse_foreign_wal
 
     if not source.is_file():
         fail(f"there is no database {source}: a daemon makes it when it first starts")
     try:
+        refuse_foreign_wal(str(source))
         copy_database(str(source.absolute()), str(target))
-    except Rejected as error:
+    except (OSError, Rejected, StoreUnusable) as error:
         fail(str(error))
     except sqlite3.Error as error:
         fail(f"{source} cannot be copied: {error}")

@@ -7,6 +7,7 @@ durable.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -75,8 +76,8 @@ class Engine:
         self._outbox = outbox
         self._metrics = metrics
         self._queues = ActivityQueues()
-        self._beats: dict[TaskKey, int] = {}
-        """When a task was last heard of, for tasks that have sent a heartbeat since the start."""
+        self._beats: dict[TaskKey, float] = {}
+        """When a task was last heard of (trio's clock), for tasks that have sent a heartbeat."""
         self._door = Door(store, catalog, now, committed=self._committed, announce=self._end)
         self.histories = Histories(store, self._door.born)
         self._starts = Starts(store, catalog, self._door, now, announce=self._announce)
@@ -311,7 +312,7 @@ class Engine:
         row = await self.store.task(named.execution, named.number)
         if row is None or not named.opens(row):
             raise await self._no_such_task(named)
-        self._beats[(named.execution, named.number)] = self.now()
+        self._beats[(named.execution, named.number)] = trio.current_time()
 
     async def _no_such_task(self, named: Token) -> ApiError:
         if await self.store.execution_by_id(named.execution) is None:
@@ -323,17 +324,18 @@ class Engine:
         return await self._dispatcher.call(request)
 
     # ---------------------------------------------------------------------- timers
-    async def _fire(self, row: TimerRow) -> None:
-        beat = self._beats.get((row.execution, row.number), 0)
-        if row.kind == "heartbeat" and beat + row.interval > self.now():
-            moved = MoveTimer(row._replace(due=beat + row.interval))
+    async def _fire(self, row: TimerRow) -> bool:
+        beat = self._beats.get((row.execution, row.number), -math.inf)
+        left = row.interval - (trio.current_time() - beat) * 1000
+        if row.kind == "heartbeat" and left > 0:
+            moved = MoveTimer(row._replace(due=self.now() + math.ceil(left)))
             await self.store.commit([moved])
             self._timers.committed([moved])
-            return
+            return True
         stimulus: Stimulus = stimuli.TimerFired(row.number, row.kind, row.due)
         if row.number == 0:
             stimulus = stimuli.Continue()
-        await self._door.handle(row.execution, stimulus)
+        return await self._door.handle(row.execution, stimulus)
 
     # ----------------------------------------------------- what a unit sets in motion
     def _end(self, row: ExecutionRow) -> Sequence[Change]:

@@ -253,11 +253,11 @@ class Express:
         self._running.discard(execution)
         self._synchronous.discard(execution)
 
-    async def _fire(self, row: TimerRow) -> None:
+    async def _fire(self, row: TimerRow) -> bool:
         stimulus: Stimulus = stimuli.TimerFired(row.number, row.kind, row.due)
         if row.number == 0:
             stimulus = stimuli.Expire() if row.kind == _EXPIRE else stimuli.Continue()
-        await self.door.handle(row.execution, stimulus)
+        return await self.door.handle(row.execution, stimulus)
 
 
 def _is_timer(change: Change) -> bool:

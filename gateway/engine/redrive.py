@@ -3,16 +3,22 @@ same request counts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from gateway.asl.execution import Execution
+from gateway.asl.flow import MAX_EVENTS
 from gateway.engine.door import Door
 from gateway.errors import ApiError
 from gateway.store.changes import Change
 from gateway.store.failures import StoreConflict
+from gateway.store.protocol import Store
 from gateway.store.rows import ExecutionRow
 
 DELETING: Final = "State machine is in DELETING status"
+HISTORY_FULL: Final = "Execution history event limit exceeded"
+_LONG_RECORDS: Final = 20_000
+"""No record is more than one event, and no row has more than some 1,000 records."""
 REDRIVES_MAX: Final = 1000
 PERIOD_MS: Final = 14 * 86_400_000
 """So long after its end an execution may be redriven."""
@@ -33,6 +39,15 @@ def redrive_refusal(row: ExecutionRow, now: int) -> str | None:
     if now - row.start_at > LIFE_MS:
         return "Execution has exceeded the max execution time"
     return None
+
+
+async def history_is_full(
+    store: Store, fold: Callable[[ExecutionRow], Awaitable[Execution]], row: ExecutionRow
+) -> bool:
+    """Whether there is no room in the history of an execution for what a redrive would write."""
+    # Most histories are short, and are not folded for this.
+    long = await store.history(row.id, _LONG_RECORDS, 1)
+    return bool(long) and (await fold(row)).event_id >= MAX_EVENTS - 1
 
 
 class Redrives:

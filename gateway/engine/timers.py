@@ -24,6 +24,11 @@ AT_ONCE: Final = 100
 """Timers in work at the same time."""
 CROWDED_MS: Final = 100
 """Between two readings of a window that is full."""
+SET_BACK_MS: Final = 1_000
+"""What the clock may lose against the monotonic one between two looks: its rate is adjusted."""
+MOVING: Final = frozenset({"timeout", "heartbeat"})
+"""Timers whose due moves without a record: by a heartbeat, after a restart, by a clock set back."""
+_ANY_MOMENT: Final = 2**63 - 1
 FULL_RETRY_MS: Final = 1_000
 BUG_RETRY_MS: Final = 60_000
 
@@ -35,10 +40,10 @@ def _key(row: TimerRow) -> Key:
 
 
 class Timers:
-    """Calls ``fire`` for each timer when it is due."""
+    """Calls ``fire`` for each timer when it is due; it says whether that led to anything."""
 
     def __init__(
-        self, store: Store, now: Callable[[], int], fire: Callable[[TimerRow], Awaitable[None]]
+        self, store: Store, now: Callable[[], int], fire: Callable[[TimerRow], Awaitable[bool]]
     ) -> None:
         self._store = store
         self._now = now
@@ -50,6 +55,8 @@ class Timers:
         """Every timer due before this is in memory."""
         self._refill_at = 0
         self._changed = trio.Event()
+        self._clocks = (0, 0.0)
+        """The wall clock and the monotonic one (ms) when they were last compared."""
         self._log = structlog.get_logger("timers")
 
     def committed(self, unit: Sequence[Change]) -> None:
@@ -75,6 +82,7 @@ class Timers:
         limiter = trio.CapacityLimiter(AT_ONCE)
         async with trio.open_nursery() as nursery:
             while True:
+                await self._notice_set_back()
                 await self._refill()
                 for row in self._due():
                     # A timer may be due again before its last firing has returned.
@@ -97,7 +105,9 @@ class Timers:
 
     async def _fire_one(self, row: TimerRow, firing: object, limiter: trio.CapacityLimiter) -> None:
         try:
-            await self._fire(row)
+            if not await self._fire(row) and row.kind in MOVING and await self._stands(row):
+                # The history knows the moment by the clock before it was set back.
+                await self._fire(row._replace(due=_ANY_MOMENT))
         except StoreFull:
             self._arm(row._replace(due=self._now() + FULL_RETRY_MS))
         except StoreClosed:
@@ -109,6 +119,26 @@ class Timers:
         finally:
             self._firing.discard(_key(row))
             limiter.release_on_behalf_of(firing)
+
+    async def _stands(self, row: TimerRow) -> bool:
+        """Whether it is the timer of now, and not of an earlier hand-out."""
+        return row in await self._store.execution_timers(row.execution)
+
+    async def _notice_set_back(self) -> None:
+        """Where the clock was set back, no task waits for its old hour: intervals begin anew."""
+        wall, monotonic = self._now(), trio.current_time() * 1000
+        lost = (monotonic - self._clocks[1]) - (wall - self._clocks[0])
+        if lost >= SET_BACK_MS:
+            seconds = round(lost / 1000, 3)
+            self._log.warning("the clock was set back: timeouts begin anew", seconds=seconds)
+            self._refill_at = 0
+            try:
+                await self._store.renew_intervals(wall)
+            except StoreFull:  # It is noticed again.
+                return
+            self._heap.clear()
+            self._armed.clear()
+        self._clocks = wall, monotonic
 
     async def _refill(self) -> None:
         now = self._now()

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 
 from gateway.asl.execution import Execution
 from gateway.engine.door import Door
+from gateway.engine.timers import MOVING
 from gateway.engine.units import CONTINUE, effect_row
+from gateway.store.failures import StoreClosed
 from gateway.store.map_runs import MapRunRow
 from gateway.store.protocol import ExecutionFilter, Page, Store
 from gateway.store.rows import ExecutionRow, TaskRow, TimerRow
 
 PAGE = 200
-_MOVING = frozenset({"timeout", "heartbeat"})
-"""Timers whose due moves without a record: by a heartbeat, and after a restart."""
 
 
 async def verify(store: Store, door: Door) -> AsyncIterator[str]:
@@ -32,7 +32,14 @@ async def verify(store: Store, door: Door) -> AsyncIterator[str]:
 
 
 async def _differences(store: Store, door: Door, row: ExecutionRow) -> AsyncIterator[str]:
-    execution = await door.fold(row)
+    try:
+        execution = await door.fold(row)
+    except StoreClosed:
+        raise
+    except Exception as error:
+        # Whatever stands there, the others are still looked at.
+        yield f"its history cannot be read: {type(error).__name__}: {error}"
+        return
     if execution.status != "RUNNING":
         yield f"its history ends with {execution.status}, its row says RUNNING"
         return
@@ -62,6 +69,6 @@ def _shown(row: TimerRow | TaskRow | MapRunRow) -> str:
         state = "queued" if row.started_at is None else f"with {row.worker or 'a worker'}"
         state = "whose call was answered" if row.submitted_at is not None else state
         return f"task {row.number} for {row.resource}, {state}"
-    if row.kind in _MOVING or row.kind == CONTINUE:
+    if row.kind in MOVING or row.kind == CONTINUE:
         return f"timer {row.number} {row.kind}"
     return f"timer {row.number} {row.kind} due {row.due}"

@@ -10,6 +10,8 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
+from gateway.json_text import loads
+
 Json: TypeAlias = Any
 
 LEVELS_MAX: Final = 254
@@ -22,9 +24,10 @@ class TooDeep(ValueError):
 
 
 def parse_json(text: str | bytes) -> Json:
-    """The document. Raises orjson.JSONDecodeError where it is no JSON, and TooDeep."""
+    """The document. Raises orjson.JSONDecodeError where it is no JSON, TooDeep and
+    MemoryError."""
     try:
-        value = orjson.loads(text)
+        value = loads(text)
     except orjson.JSONDecodeError as error:
         if "depth limit" in error.msg:
             raise TooDeep(_TOO_DEEP) from None

@@ -151,11 +151,11 @@ class MemoryStore(MemoryMapRuns):
         return sorted(due, key=lambda row: (row.due, row))[:limit]
 
     async def renew_intervals(self, now: int) -> None:
-        """Timeout and heartbeat timers are due no earlier than ``now + interval``."""
+        """Timeout and heartbeat timers are due at ``now + interval``."""
         for rows in self._tables.timers.values():
             for key, row in rows.items():
                 if row.kind in {"timeout", "heartbeat"}:
-                    rows[key] = row._replace(due=max(row.due, now + row.interval))
+                    rows[key] = row._replace(due=now + row.interval)
         await trio.lowlevel.cancel_shielded_checkpoint()
 
     async def tasks(self, *, started: bool | None = None) -> list[TaskRow]:

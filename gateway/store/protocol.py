@@ -134,7 +134,8 @@ class Store(MapRunStore, Protocol):
         ...
 
     async def renew_intervals(self, now: int) -> None:
-        """After a start: timeout and heartbeat timers are not due before ``now + interval``."""
+        """After a start, or when the clock was set back: timeout and heartbeat timers are due at
+        ``now + interval``."""
         ...
 
     async def tasks(self, *, started: bool | None = None) -> list[TaskRow]:

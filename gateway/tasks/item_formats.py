@@ -15,6 +15,8 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
+from gateway.json_text import loads
+
 Json: TypeAlias = Any
 Config: TypeAlias = dict[str, Json]
 Chunks: TypeAlias = Iterable[bytes]
@@ -184,7 +186,7 @@ def _no_number(name: str) -> Json:
 
 def _document(text: str | bytes, what: str) -> Json:
     try:
-        return orjson.loads(text)
+        return loads(text)
     except orjson.JSONDecodeError as error:
         raise BadItems(f"The JSON of {what} cannot be parsed: {error}") from None
 

@@ -14,6 +14,7 @@ from gateway.asl.documents import read_document
 from gateway.asl.resources import LAMBDA, family, name_in_errors, parts
 from gateway.aws.failures import NoAws, NotAssumed
 from gateway.http.sizes import TooLarge
+from gateway.json_text import loads
 from gateway.tasks.functions.function import Invocation, function_name
 from gateway.tasks.protocol import Json, Place, TaskFailure, TaskRequest, Tools, member
 from gateway.tasks.sdk import http_metadata
@@ -198,7 +199,7 @@ def _refusal(reply: Reply, known: frozenset[str]) -> TaskFailure:
 
 def _parsed(body: bytes) -> dict[str, Any]:
     try:
-        said = orjson.loads(body)
+        said = loads(body)
     except orjson.JSONDecodeError:
         return {}
     return said if isinstance(said, dict) else {}

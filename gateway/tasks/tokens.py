@@ -9,6 +9,7 @@ import orjson
 import trio
 
 from gateway.http.sizes import MOST_BYTES, TooLarge
+from gateway.json_text import loads
 from gateway.tasks.connection import OAuthConnection, basic
 from gateway.tasks.web import Web
 
@@ -88,7 +89,7 @@ def _request(connection: OAuthConnection) -> tuple[dict[str, str], bytes]:
 def _token(url: str, reply: Reply) -> tuple[str, float]:
     """The token, and for how many seconds it is good."""
     try:
-        said = orjson.loads(reply.body)
+        said = loads(reply.body)
     except orjson.JSONDecodeError:
         said = None
     token = said.get("access_token") if isinstance(said, dict) else None

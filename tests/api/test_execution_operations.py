@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 WAIT = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 60, "End": True}}})
+LOOP = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "A"}}})
 FAIL = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Fail", "Error": "E", "Cause": "C"}}})
 
 
@@ -142,6 +143,36 @@ async def test_a_history_pages_in_both_orders(api, newest_first):
             break
         more = {"nextToken": page["nextToken"]}
     assert ids == ([4, 3, 2, 1] if newest_first else [1, 2, 3, 4])
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_a_page_of_a_forgotten_execution_is_not_one_of_its_successor(api, newest_first):
+    """The token is refused: by name alone it would show the middle of another history."""
+    started = await api.call("start_execution", stateMachineArn=await api.machine(), name="same")
+    await api.until_ended(started["executionArn"])
+    wanted = {
+        "executionArn": started["executionArn"],
+        "maxResults": 2,
+        "reverseOrder": newest_first,
+    }
+    page = await api.call("get_execution_history", **wanted)
+    assert await api.store.sweep(2**50, 10) == 1
+    await api.call("start_execution", stateMachineArn=await api.machine(), name="same")
+    await api.until_ended(started["executionArn"])
+    with pytest.raises(ClientError, match="InvalidToken"):
+        await api.call("get_execution_history", **wanted, nextToken=page["nextToken"])
+
+
+async def test_an_execution_whose_history_is_full_cannot_be_redriven(api):
+    """DescribeExecution says so, and in which words RedriveExecution will refuse it."""
+    arn = await api.machine("loop", LOOP)
+    started = await api.call("start_execution", stateMachineArn=arn)
+    described = await api.until_ended(started["executionArn"])
+    reason = "Execution history event limit exceeded"
+    assert described["redriveStatus"] == "NOT_REDRIVABLE"
+    assert described["redriveStatusReason"] == reason
+    with pytest.raises(ClientError, match=reason):
+        await api.call("redrive_execution", executionArn=started["executionArn"])
 
 
 async def test_a_history_without_its_data(api):

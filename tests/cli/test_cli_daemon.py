@@ -157,3 +157,44 @@ def test_verify_tells_of_a_difference(stategate, daemon, tmp_path):
     code, said = stategate("verify", copy, "--json")
     assert code == 1
     assert any("broken" in line for line in json.loads(said)["differences"])
+
+
+def test_verify_tells_of_a_damaged_file(stategate, daemon, tmp_path):
+    """An index that has lost its rows is said, though the histories fit; a history that cannot be
+    read is said with its execution's name."""
+    import sqlite3
+
+    assert stategate("start", "pick", "--name", "unreadable")[0] == 0
+    copy = tmp_path / "copy.db"
+    assert stategate("backup", copy)[0] == 0
+    connection = sqlite3.connect(copy)
+    (root,) = connection.execute(
+        "SELECT rootpage FROM sqlite_schema WHERE name = 'execution_running'"
+    ).fetchone()
+    connection.execute(
+        "UPDATE history SET records = x'00' WHERE execution ="
+        " (SELECT id FROM executions WHERE name = 'unreadable')"
+    )
+    connection.commit()
+    connection.close()
+    code, said = stategate("verify", copy)
+    assert code == 1
+    assert "unreadable: its history cannot be read" in " ".join(said.split())
+    with copy.open("r+b") as file:
+        # An index page without cells.
+        file.seek((root - 1) * 4096 + 3)
+        file.write(b"\0\0")
+    code, said = stategate("verify", copy, "--json")
+    assert code == 1
+    assert all("the file is damaged" in line for line in json.loads(said)["differences"])
+
+
+def test_a_backup_that_meets_a_wal_is_not_looked_at(stategate, tmp_path):
+    """Neither verified nor copied: what would be read are the pages of two databases."""
+    copy = tmp_path / "copy.db"
+    assert stategate("backup", copy)[0] == 0
+    (tmp_path / "copy.db-wal").write_bytes(b"left by a daemon that was killed")
+    for command in (("verify", copy), ("backup", tmp_path / "second.db", "--database", copy)):
+        code, said = stategate(*command)
+        assert code == 1
+        assert "move it away" in " ".join(said.split())

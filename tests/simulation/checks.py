@@ -109,6 +109,7 @@ async def examine(world: World, row: ExecutionRow) -> None:
     record.answers[row.id] = list(_outputs(events, "answer"))
     record.calls[row.id] = list(_outputs(events, "call"))
     world.nested.note(row, events)
+    world.readers.note(row, events)
     record.note(row, tables)
 
 
@@ -150,7 +151,7 @@ def _said(world: World) -> list[str]:
     """What those around the daemon have found wrong."""
     people = (world.workers, world.callers, world.publisher, world.redriver)
     people += (world.express, world.limiter)
-    others = (world, world.cluster, world.functions, *world.witnesses)
+    others = (world.readers, world, world.cluster, world.functions, *world.witnesses)
     return [line for each in (*people, *others, *world.sinks.values()) for line in each.wrong]
 
 
@@ -286,6 +287,7 @@ def _nothing_is_left(world: World) -> None:
     assert [run for run in tables.map_runs.values() if run.open] == []
     assert engine.map_runs._pumps == {}
     assert engine._nested._open == set()
+    assert not engine.awaited()
     assert world.functions.under_way == set()
     assert engine._dispatcher._homes == {}
     assert not any(lane.waiting or lane.calls for lane in engine._dispatcher._lanes.values())

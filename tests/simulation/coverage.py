@@ -8,6 +8,8 @@ ENOUGH = 600
 """Seeds after which all that is expected has happened; its rarest kind comes in one of sixty or
 so."""
 EXPECTED = (
+    "API: a machine is deleted",
+    "API: a deleted machine is made anew",
     "API: a machine is updated",
     "API: a start through a version",
     "API: a start through an alias",
@@ -17,6 +19,8 @@ EXPECTED = (
     "API: a map run is given other limits",
     "API: an execution is redriven",
     "Express: a synchronous one is heard of",
+    "history: forgotten while it is read",
+    "history: one page follows another",
     "S3: a body breaks off",
     "S3: a call fails",
     "task: a call fails",

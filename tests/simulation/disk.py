@@ -48,8 +48,8 @@ class Witness(Protocol):
     async def sweeping(self, before: int) -> None:
         """What ended before then is about to go."""
 
-    def swept(self, before: int) -> None:
-        """It has gone."""
+    def swept(self, before: int, spared: Collection[int]) -> None:
+        """It has gone, but for those."""
 
     def died(self) -> None:
         """The daemon, from one moment to the next."""
@@ -157,7 +157,7 @@ class Connection:
         await self._chore()
         await self._witness.sweeping(before)
         swept: int = await self._disk.store.sweep(before, limit, spared)
-        self._witness.swept(before)
+        self._witness.swept(before, spared)
         await self._dawdle()
         return swept
 

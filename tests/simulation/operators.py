@@ -1,5 +1,5 @@
-"""Those who change what runs: they update machines, publish versions, lead aliases to them, start
-through these, and redrive what has failed."""
+"""Those who change what runs: they update machines, delete them and make them anew, publish
+versions, lead aliases to them, start through these, and redrive what has failed."""
 
 from __future__ import annotations
 
@@ -56,10 +56,11 @@ class Publisher:
         await self._until_heard(
             lambda engine: engine.catalog.create_machine(NAME, self._definition)
         )
+        changes = (self._update, self._publish, self._lead, self._delete, self._remove)
         for number in range(times):
             await trio.sleep(self._dice.random() * 20)
             with suppress(Down, ApiError, StoreFull):
-                await self._dice.choice((self._update, self._publish, self._lead, self._delete))()
+                await self._dice.choice(changes)()
             await self._start(f"published-{number}")
 
     @property
@@ -127,6 +128,23 @@ class Publisher:
             await self._world.line.ask(
                 lambda engine: engine.catalog.publications.delete_alias(self._arn, ALIAS)
             )
+
+    async def _remove(self) -> None:
+        """The machine; sometimes somebody starts it meanwhile, and often it is made anew."""
+        async with trio.open_nursery() as nursery:
+            if self._dice.random() < 0.5:
+                nursery.start_soon(self._start, f"last-{self._dice.random()}")
+            with suppress(Down, StoreFull):
+                await self._world.line.ask(lambda engine: engine.catalog.delete_machine(self._arn))
+                self._trace.seen("API: a machine is deleted")
+        if self._dice.random() < 0.7:
+            await trio.sleep(self._dice.choice((0, 1, 60)) * self._dice.random())
+            definition = self._definition
+            _, fresh = await self._world.line.ask(
+                lambda engine: engine.catalog.create_machine(NAME, definition)
+            )
+            self._least = max(self._least, fresh.id)
+            self._trace.seen("API: a deleted machine is made anew")
 
     async def _start(self, name: str) -> None:
         """Through whatever there is."""

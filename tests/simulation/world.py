@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 from random import Random
 from typing import Any
@@ -34,6 +35,7 @@ from tests.simulation.nested import Nested
 from tests.simulation.objects import Bucket
 from tests.simulation.operators import EXPRESS, Publisher, Redriver
 from tests.simulation.people import Callers, Down, Line, Workers
+from tests.simulation.readers import Readers
 from tests.simulation.reloads import reload
 from tests.simulation.trace import Trace
 
@@ -79,6 +81,7 @@ class World:
         self.bucket = Bucket(dice, trace)
         self.publisher = Publisher(self, dice, trace)
         self.redriver = Redriver(self, dice, trace)
+        self.readers = Readers(self, dice, trace)
         self.express = ExpressCallers(self, dice)
         self.ledger = ExpressLedger(trace)
         self.lives = map_runs.Lives(trace)
@@ -175,8 +178,9 @@ class World:
             for row in unseen:
                 await checks.examine(self, row)
 
-    def swept(self, before: int) -> None:
-        """What is gone was over, and nobody was still to hear of it."""
+    def swept(self, before: int, spared: Collection[int]) -> None:
+        """What is gone was over, and nobody was still to hear of it; what is ``spared`` has tasks
+        that wait for it, though they did not begin it."""
         tables = self.disk.tables()
         for row in self.record.gone(tables.executions):
             self.trace.seen("retention: an execution is forgotten")
@@ -192,7 +196,7 @@ class World:
                 self.trace.seen("retention: one that has ended stays")
                 if row.stop_at < before and row.id in telling:
                     self.trace.seen("retention: one that still has to be told of stays")
-                elif row.stop_at < before and self.record.was_over(row):
+                elif row.stop_at < before and self.record.was_over(row) and row.id not in spared:
                     self.wrong.append(f"{row.arn} is not forgotten, although its keep is over")
 
     def post(self, token: str) -> None:
@@ -244,6 +248,8 @@ class World:
             nursery.start_soon(self.publisher.work, dice.randint(1, 6))
         for _ in range(dice.choice((0, 0, 1, 3))):
             nursery.start_soon(self.redriver.work)
+        for _ in range(dice.choice((0, 0, 1, 2))):
+            nursery.start_soon(self.readers.work)
         if dice.random() < 0.4:
             nursery.start_soon(self.limiter.work)
         if dice.random() < 0.4:
@@ -476,6 +482,9 @@ class World:
             "hooks": self._unheard(),
             "people": self.publisher.busy + self.redriver.busy + self.express.busy,
             "express": sorted(self.disk.tables().express),
+            "deleted": [
+                row for row in self.disk.tables().machines.values() if row.status != "ACTIVE"
+            ],
             "map runs": [run for run in self.disk.tables().map_runs.values() if run.open],
         }
         return {what: rest for what, rest in loud.items() if rest}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +42,17 @@ def content(path):
     return Path(path).read_bytes()
 
 
+def remove(path):
+    """Delete the file."""
+    Path(path).unlink()
+
+
+def linked(path, link):
+    """Another name of the file."""
+    link.hardlink_to(path)
+    return str(link)
+
+
 def ask(path, sql):
     """The rows of a query, asked as anybody with the file could."""
     connection = sqlite3.connect(path)
@@ -46,6 +60,29 @@ def ask(path, sql):
         return connection.execute(sql).fetchall()
     finally:
         connection.close()
+
+
+OPEN = """
+import sys, trio
+from gateway.store.failures import StoreUnusable
+from gateway.store.sqlite import open_sqlite
+
+async def main():
+    async with open_sqlite(sys.argv[1]):
+        print("opened")
+
+try:
+    trio.run(main)
+except StoreUnusable as refusal:
+    print(refusal)
+"""
+
+
+def open_elsewhere(path):
+    """What another process says that opens it: one of this would take SQLite's locks with it."""
+    return subprocess.run(
+        [sys.executable, "-c", OPEN, path], capture_output=True, text=True, check=True
+    ).stdout
 
 
 @pytest.fixture
@@ -127,6 +164,42 @@ async def test_a_database_is_held_by_one(path, tmp_path):
                     pass
         await store.commit(inserts(execution(1)))
     async with open_sqlite(path) as store:
+        assert await store.last_execution() == 1
+
+
+@pytest.mark.parametrize("other", ["hard link", "no lock file"])
+async def test_a_database_is_held_by_one_whatever_becomes_of_its_lock_file(path, tmp_path, other):
+    """A hard link has another lock file, and one that is removed is made anew: refused as well."""
+    async with open_sqlite(path) as store:
+        await store.commit(inserts(execution(1)))
+        if other == "hard link":
+            link = linked(path, tmp_path / "hard.db")
+        else:
+            link = path
+            remove(f"{path}.lock")
+        opened = await trio.to_thread.run_sync(open_elsewhere, link)
+        assert f"{link} is held by another process" in opened
+        await store.commit(inserts(execution(2)))
+    async with open_sqlite(path) as store:
+        assert await store.last_execution() == 2
+
+
+async def test_a_backup_beside_the_wal_of_a_killed_daemon_is_refused(path, tmp_path):
+    """Nothing of that WAL gets into the backup; without it, what was saved is there."""
+    copy, killed = tmp_path / "copy.db", tmp_path / "killed.db"
+    async with open_sqlite(path) as store:
+        await store.commit(inserts(execution(1)))
+        await store.backup(str(copy))
+        for n in range(2, 200):
+            await store.commit(inserts(execution(n)))
+        shutil.copy(f"{path}-wal", f"{killed}-wal")
+    shutil.copy(copy, killed)
+    with pytest.raises(StoreUnusable, match=f"{killed}-wal belongs to the database .* move it"):
+        async with open_sqlite(str(killed)):
+            pass
+    assert content(killed) == content(copy)
+    remove(f"{killed}-wal")
+    async with open_sqlite(str(killed)) as store:
         assert await store.last_execution() == 1
 
 

@@ -20,7 +20,7 @@ from gateway.engine.inputs import check_input
 from gateway.engine.map_run_pump import PENDING_REDRIVE
 from gateway.engine.names import check_name
 from gateway.engine.publications import Target
-from gateway.engine.redrive import DELETING, redrive_refusal
+from gateway.engine.redrive import DELETING, HISTORY_FULL, history_is_full, redrive_refusal
 from gateway.errors import ApiError
 from gateway.store.map_runs import MapRunKey, machine_of
 from gateway.store.protocol import ExecutionFilter, Page
@@ -83,7 +83,7 @@ class Executions:
             **_listed(row),
             **data,
             **{name: value for name, value in given.items() if value is not None},
-            **self._redrive_status(row),
+            **await self._redrive_status(row),
             **await self._map_run(row),
             **await self._status_in_map_run(row),
         }
@@ -102,14 +102,19 @@ class Executions:
         [child] = await self._store.map_results(row.parent, row.parent_number, row.item - 1, 1)
         return {"status": PENDING_REDRIVE} if child.status == PENDING_REDRIVE else {}
 
-    def _redrive_status(self, row: ExecutionRow) -> Response:
-        reason = self._redrive_refusal(row)
+    async def _redrive_status(self, row: ExecutionRow) -> Response:
+        reason = await self._redrive_refusal(row)
         if reason is not None:
             return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
         return {"redriveStatus": "REDRIVABLE" if row.item is None else "REDRIVABLE_BY_MAP_RUN"}
 
-    def _redrive_refusal(self, row: ExecutionRow) -> str | None:
-        return DELETING if self._deleting(row) else redrive_refusal(row, self._engine.now())
+    async def _redrive_refusal(self, row: ExecutionRow) -> str | None:
+        if self._deleting(row):
+            return DELETING
+        refusal = redrive_refusal(row, self._engine.now())
+        if refusal is None and await history_is_full(self._store, self._engine.fold, row):
+            return HISTORY_FULL
+        return refusal
 
     def _deleting(self, row: ExecutionRow) -> bool:
         machine = self._catalog.machine(row.machine_arn.partition("/")[0])
@@ -207,7 +212,8 @@ class Executions:
         """GetExecutionHistory."""
         row = await self._execution(request)
         newest_first = bool(request.get("reverseOrder"))
-        listing = f"GetExecutionHistory {row.arn} {newest_first}"
+        # Its name may be that of an execution that is forgotten, whose pages are not its own.
+        listing = f"GetExecutionHistory {row.arn} {row.id} {newest_first}"
         token = read_token(listing, request)
         after = None if token is None else int(token)
         page = await self._engine.histories.page(

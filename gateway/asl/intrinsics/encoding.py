@@ -9,6 +9,7 @@ import orjson
 
 from gateway.asl.intrinsics.arguments import IntrinsicError, short_string, string
 from gateway.asl.scope import Json
+from gateway.json_text import loads
 
 _ALGORITHMS = {
     "MD5": "md5",
@@ -56,7 +57,7 @@ def string_to_json(text: Json) -> Json:
     if not source.strip():
         return None
     try:
-        return orjson.loads(source)
+        return loads(source)
     except orjson.JSONDecodeError:
         raise IntrinsicError("The argument is not valid JSON") from None
 

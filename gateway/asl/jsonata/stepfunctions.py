@@ -12,6 +12,7 @@ import orjson
 from gateway.asl.jsonata.errors import JsonataError
 from gateway.asl.jsonata.run import Run
 from gateway.asl.jsonata.values import UNDEFINED, Value, is_integer
+from gateway.json_text import loads
 
 MOST_IN_RANGE: Final = 1000
 """Elements that $range makes, as its sister States.ArrayRange."""
@@ -82,7 +83,7 @@ def parse(run: Run, text: Value) -> Value:
         return UNDEFINED
     run.spend(len(text))
     try:
-        return orjson.loads(text)
+        return loads(text)
     except (orjson.JSONDecodeError, UnicodeEncodeError):
         raise JsonataError("The argument of $parse is not valid JSON") from None
 

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import sqlite3
 import stat
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import trio
 
-from gateway.store.failures import StoreBusy, StoreClosed, StoreUnusable
+from gateway.store.failures import StoreClosed, StoreUnusable
+from gateway.store.sqlite.lock import MODE, hold
 from gateway.store.sqlite.readers import Readers
 from gateway.store.sqlite.schema import migrate
 from gateway.store.sqlite.store import SqliteStore
+from gateway.store.sqlite.wal import refuse_foreign_wal, write_again
 from gateway.store.sqlite.writer import OnCommit, OnFull, Writer
 
 READERS = 4
-_MODE = 0o600
-_CHUNK_BYTES = 1 << 20
 _BUSY_SECONDS = 30.0
 """Somebody may look into the file with the sqlite3 shell; that long we wait for them."""
 _STATEMENTS = 512
@@ -53,7 +52,7 @@ async def open_sqlite(
     StoreTooNew.
     """
     failures: list[BaseException] = []
-    with _lock(path) as file:
+    with _held(path) as file:
         writing, reading = await trio.to_thread.run_sync(_connect, file)
         try:
             with trio.CancelScope() as body:
@@ -80,33 +79,15 @@ async def open_sqlite(
 
 
 @contextmanager
-def _lock(path: str) -> Iterator[str]:
-    """Hold ``<path>.lock``, which says who does, and give the real path.
-
-    The kernel drops the lock when the process ends, in whatever way it does.
-    """
+def _held(path: str) -> Iterator[str]:
+    """Hold the database, and give its real path."""
     path = os.path.realpath(path)
-    try:
-        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
-    except OSError as error:
-        raise _unusable(path, error) from error
-    try:
-        _claim(descriptor, path)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(hold(path))
+        except OSError as error:
+            raise _unusable(path, error) from error
         yield path
-    finally:
-        os.close(descriptor)
-
-
-def _claim(descriptor: int, path: str) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    except BlockingIOError:
-        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-        raise StoreBusy(f"{path} is held by process {holder}; stop that first") from None
-    except OSError as error:
-        raise _unusable(path, error) from error
 
 
 def _connect(path: str) -> tuple[sqlite3.Connection, list[sqlite3.Connection]]:
@@ -114,8 +95,9 @@ def _connect(path: str) -> tuple[sqlite3.Connection, list[sqlite3.Connection]]:
     opened: list[sqlite3.Connection] = []
     try:
         _make_private(path)
+        refuse_foreign_wal(path)
         writing = _open(path, "rw", (), opened)
-        _write_again(writing, f"{path}-wal")
+        write_again(writing, path)
         _set(writing, _WRITER_SETTINGS)
         if writing.execute("PRAGMA journal_mode").fetchone() != ("wal",):
             raise OSError(errno.EOPNOTSUPP, "this file system cannot share memory (SQLite's WAL)")
@@ -131,10 +113,10 @@ def _connect(path: str) -> tuple[sqlite3.Connection, list[sqlite3.Connection]]:
 
 def _make_private(path: str) -> None:
     """Only the owner may read the file; SQLite gives its companions the same mode."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
     try:
-        if stat.S_IMODE(os.fstat(descriptor).st_mode) != _MODE:
-            os.fchmod(descriptor, _MODE)
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != MODE:
+            os.fchmod(descriptor, MODE)
     finally:
         os.close(descriptor)
 
@@ -158,25 +140,6 @@ def _open(
 def _set(connection: sqlite3.Connection, settings: Sequence[str]) -> None:
     for setting in settings:
         connection.execute(setting).fetchall()
-
-
-def _write_again(connection: sqlite3.Connection, wal: str) -> None:
-    """Bring what a daemon has left in its WAL to the disk, before anything is built upon it.
-
-    The kernel takes pages whose sync has failed for written: they can be read, and no later sync
-    brings them to the disk, unless they are written again.
-    """
-    if not Path(wal).exists():  # There is no database yet, or its last user closed it in peace.
-        return
-    connection.execute("BEGIN IMMEDIATE")  # So nobody else writes to it.
-    try:
-        with Path(wal).open("r+b", buffering=0) as file:
-            offset = 0
-            while chunk := os.pread(file.fileno(), _CHUNK_BYTES, offset):
-                offset += os.pwrite(file.fileno(), chunk, offset)
-            os.fsync(file.fileno())
-    finally:
-        connection.rollback()
 
 
 def _unusable(path: str, error: OSError | sqlite3.Error) -> StoreUnusable:

@@ -14,6 +14,7 @@ import trio
 from pydantic import Field
 
 from gateway.durations import Duration
+from gateway.json_text import loads
 from gateway.processes.warden import Warden
 from gateway.strict import Strict
 from gateway.tasks.web import Web
@@ -95,7 +96,7 @@ class LocalSettings(FunctionSettings):
 def parsed_error(text: bytes) -> bytes | None:
     """The text itself, where it is an error as Lambda's functions write them."""
     try:
-        said = orjson.loads(text)
+        said = loads(text)
     except orjson.JSONDecodeError:
         return None
     is_error = isinstance(said, dict) and isinstance(said.get("errorType"), str)
