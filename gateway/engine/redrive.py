@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from gateway.engine.door import Door
+from gateway.asl.flow import MAX_EVENTS, HistoryFull
+from gateway.engine.door import HISTORY_FULL, Door
 from gateway.errors import ApiError
 from gateway.store.changes import Change
 from gateway.store.failures import StoreConflict
@@ -18,6 +19,8 @@ PERIOD_MS: Final = 14 * 86_400_000
 """So long after its end an execution may be redriven."""
 TOKEN_MS: Final = 15 * 60_000
 """So long a clientToken stands for the redrive that it asked for."""
+_FULL: Final = ("States.Runtime", str(HistoryFull(MAX_EVENTS)))
+"""Error and cause of an execution whose history had no room for more."""
 LIFE_MS: Final = 365 * 86_400_000
 """So long after its start an execution may be open."""
 
@@ -26,6 +29,8 @@ def redrive_refusal(row: ExecutionRow, now: int) -> str | None:
     """Why the execution, or the child by its map run, cannot be redriven; None where it can."""
     if row.status in {"RUNNING", "SUCCEEDED"} or row.stop_at is None:
         return f"Execution is {row.status} and cannot be redriven"
+    if (row.error, row.cause) == _FULL:
+        return HISTORY_FULL
     if row.redrives >= REDRIVES_MAX:
         return "Execution redrive limit exceeded"
     if now - row.stop_at > PERIOD_MS:

@@ -107,6 +107,20 @@ async def test_the_tokens_of_the_last_ten_redrives_count(store, autojump_clock):
         assert (await engine.execution(row.arn)).redrives == 12
 
 
+async def test_one_whose_history_is_full_cannot_go_on(store, autojump_clock):
+    """AWS's limit of events; its row says so before anybody tries."""
+    around = {"Type": "Pass", "Next": "A"}
+    async with running(store) as engine:
+        made, _ = await engine.catalog.create_machine("m", machine(A=around))
+        arn = (await engine.start_execution(made.arn, "e", "{}")).row.arn
+        await wait_status(engine, arn, "FAILED")
+        row = await engine.execution(arn)
+        said = "Execution history event limit exceeded"
+        assert redrive_refusal(row, engine.now()) == said
+        with pytest.raises(ApiError, match=f"ExecutionNotRedrivable.*{said}"):
+            await engine.redrive_execution(arn, None)
+
+
 async def test_of_two_redrives_at_once_one_counts(store, autojump_clock):
     """The other one is refused."""
     async with running(store) as engine:
