@@ -20,6 +20,7 @@ from gateway.asl.resources import ACTIVITY, family, pattern
 from gateway.asl.states.state import State
 from gateway.asl.states.task import Task
 from gateway.asl.validation import accepted, accepted_state
+from gateway.engine.arns import check_role
 from gateway.engine.inputs import check_input
 from gateway.errors import ApiError
 from gateway.testing.mocks import Returned, Thrown
@@ -62,8 +63,10 @@ class StateTest:
 
 
 def read_state_test(request: Request) -> StateTest:
-    """The test that is asked for. Raises ApiError InvalidDefinition, InvalidExecutionInput,
-    ValidationException."""
+    """The test that is asked for. Raises ApiError InvalidArn, InvalidDefinition,
+    InvalidExecutionInput, ValidationException."""
+    if "roleArn" in request:
+        check_role(request["roleArn"])
     given = request.get("input", "{}")
     check_input(given)
     mock = request.get("mock")

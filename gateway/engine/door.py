@@ -47,6 +47,8 @@ FULL_RETRY_SECONDS: Final = 5.0
 """Until what a full disk has refused is tried again."""
 UNIT_RECORDS: Final = 1000
 """A long step is committed every so many records."""
+HISTORY_FULL: Final = "Execution history event limit exceeded"
+"""Why an execution cannot be redriven whose history has no room for that."""
 
 Committed = Callable[[list[Change], list[ExecutionRow]], None]
 Announce = Callable[[ExecutionRow], Sequence[Change]]
@@ -160,10 +162,7 @@ class Door:
         check(row)
         folded, size = await self._fold(row)
         if folded.event_id >= MAX_EVENTS - 1:
-            raise ApiError(
-                "ExecutionNotRedrivable",
-                "Execution Not Redrivable: 'Execution history event limit exceeded'",
-            )
+            raise ApiError("ExecutionNotRedrivable", f"Execution Not Redrivable: '{HISTORY_FULL}'")
         at = self._now()
         nothing = {"stop_at": None, "output": None, "error": None, "cause": None}
         again = {"status": "RUNNING", "redrives": row.redrives + 1, "redriven_at": at}

@@ -39,8 +39,9 @@ def read_settings(stored: str) -> Settings:
 
 
 def _check_logging(logging: Settings) -> None:
-    destinations = len(logging.get("destinations", ()))
-    if destinations > 1 or (logging["level"] != "OFF" and destinations != 1):
+    destinations = logging.get("destinations", ())
+    groups = [each.get("cloudWatchLogsLogGroup", {}).get("logGroupArn") for each in destinations]
+    if len(groups) > 1 or (logging["level"] != "OFF" and not any(groups)):
         reason = "Must specify exactly one Log Destination."
         raise ApiError("InvalidLoggingConfiguration", f"Invalid Logging Configuration: {reason}")
 

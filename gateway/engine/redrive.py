@@ -16,7 +16,6 @@ from gateway.store.protocol import Store
 from gateway.store.rows import ExecutionRow
 
 DELETING: Final = "State machine is in DELETING status"
-HISTORY_FULL: Final = "Execution history event limit exceeded"
 _LONG_RECORDS: Final = 20_000
 """No record is more than one event, and no row has more than some 1,000 records."""
 REDRIVES_MAX: Final = 1000

@@ -75,6 +75,19 @@ async def test_lists_page(api):
         ({"roleArn": ROLE.replace(":role", ":user")}, "InvalidArn.*Invalid Role Arn"),
         ({"name": "a\ud800b"}, r"InvalidName.*'a\?b'"),
         ({"loggingConfiguration": {"level": "ALL"}}, "InvalidLoggingConfiguration"),
+        (
+            {"loggingConfiguration": {"level": "ALL", "destinations": [{}]}},
+            "InvalidLoggingConfiguration",
+        ),
+        (
+            {
+                "loggingConfiguration": {
+                    "level": "ERROR",
+                    "destinations": [{"cloudWatchLogsLogGroup": {}}],
+                }
+            },
+            "InvalidLoggingConfiguration",
+        ),
     ],
 )
 async def test_what_cannot_be_created_is_refused(api, parameters, message):

@@ -168,6 +168,7 @@ WORK = {**TASK, "Resource": "arn:aws:states:us-east-1:123456789012:activity:work
     ("code", "said", "state", "members"),
     [
         refused("InvalidExecutionInput", "Invalid State Machine Execution Input", PASS, input="x"),
+        refused("InvalidArn", "Invalid Role Arn: 'x'", PASS, roleArn="x"),
         refused("InvalidDefinition", "SCHEMA_VALIDATION_FAILED", {"Type": "Nope"}),
         refused("InvalidDefinition", "not a valid resource ARN", {**TASK, "Resource": "f"}),
         refused("InvalidDefinition", "say which of its states in 'stateName'", INNER),

@@ -213,7 +213,7 @@ unlikely = st.fixed_dictionaries(
         "context": values,
         "stateName": st.sampled_from(["S0", "End", "I", "x"]),
         "revealSecrets": st.booleans(),
-        "roleArn": st.text(min_size=1, max_size=3),
+        "roleArn": st.just("arn:aws:iam::123456789012:role/r") | st.text(min_size=1, max_size=3),
         "mock": st.none()
         | st.fixed_dictionaries(
             {},

@@ -7,7 +7,14 @@ import trio
 from outbox_rig import FakeSink, route
 from rig import ACTIVITY, TASK, build, machine, running, wait_status
 
-from gateway.engine.redrive import LIFE_MS, PERIOD_MS, REDRIVES_MAX, TOKEN_MS, redrive_refusal
+from gateway.engine.redrive import (
+    LIFE_MS,
+    PERIOD_MS,
+    REDRIVES_MAX,
+    TOKEN_MS,
+    history_is_full,
+    redrive_refusal,
+)
 from gateway.engine.verify import verify
 from gateway.errors import ApiError
 from gateway.store.memory import open_memory
@@ -105,6 +112,20 @@ async def test_the_tokens_of_the_last_ten_redrives_count(store, autojump_clock):
         assert (await engine.execution(row.arn)).status == "ABORTED"
         assert await engine.redrive_execution(row.arn, "token 0") > times[-1]
         assert (await engine.execution(row.arn)).redrives == 12
+
+
+async def test_one_whose_history_is_full_cannot_go_on(store, autojump_clock):
+    """AWS's limit of events; that can be told before anybody tries."""
+    around = {"Type": "Pass", "Next": "A"}
+    async with running(store) as engine:
+        made, _ = await engine.catalog.create_machine("m", machine(A=around))
+        arn = (await engine.start_execution(made.arn, "e", "{}")).row.arn
+        await wait_status(engine, arn, "FAILED")
+        row = await engine.execution(arn)
+        said = "Execution history event limit exceeded"
+        assert await history_is_full(store, engine.fold, row)
+        with pytest.raises(ApiError, match=f"ExecutionNotRedrivable.*{said}"):
+            await engine.redrive_execution(arn, None)
 
 
 async def test_of_two_redrives_at_once_one_counts(store, autojump_clock):

@@ -14,13 +14,14 @@ from gateway.api.paging import next_token, page_size, read_token
 from gateway.asl.events import without_data
 from gateway.engine.arns import qualified, read_arn
 from gateway.engine.callbacks import given_answers
+from gateway.engine.door import HISTORY_FULL
 from gateway.engine.engine import Engine
 from gateway.engine.express import ExpressStart
 from gateway.engine.inputs import check_input
 from gateway.engine.map_run_pump import PENDING_REDRIVE
 from gateway.engine.names import check_name
 from gateway.engine.publications import Target
-from gateway.engine.redrive import DELETING, HISTORY_FULL, history_is_full, redrive_refusal
+from gateway.engine.redrive import DELETING, history_is_full, redrive_refusal
 from gateway.errors import ApiError
 from gateway.store.map_runs import MapRunKey, machine_of
 from gateway.store.protocol import ExecutionFilter, Page
