@@ -32,7 +32,7 @@ def check(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Say all that is wrong with a configuration, or with a definition alone.
+    """Say all that is wrong with a configuration or a definition.
 
     Each problem comes with its line and path. Exit code 2 if there is one; warnings are shown and
     change nothing. Nothing is started. The database, if there is one, is read for machines that

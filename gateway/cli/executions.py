@@ -110,7 +110,10 @@ def list_executions(
 def history(
     execution: Execution, endpoint: Endpoint = DEFAULT_ENDPOINT, as_json: AsJson = False
 ) -> None:
-    """Print the history of an execution, event by event, and who answered a task by its link."""
+    """Print the history of an execution.
+
+    A line for each event, and below a task's end who answered it by its link.
+    """
     client = Client(endpoint)
     arn = _execution_arn(client, execution)
     events = list(client.aws_pages("GetExecutionHistory", "events", executionArn=arn))
