@@ -60,14 +60,21 @@ def stop(
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     as_json: AsJson = False,
 ) -> None:
-    """Stop a running execution: it ends as ABORTED."""
+    """Stop a running execution: it ends as ABORTED.
+
+    Exit code 1 if it had ended otherwise before.
+    """
     client = Client(endpoint)
     arn = _execution_arn(client, execution)
     stopped = client.aws("StopExecution", executionArn=arn, error=error, cause=cause)
+    # As at AWS, one that has ended by itself is no error to the API; it was not stopped, though.
+    status = client.aws("DescribeExecution", executionArn=arn)["status"]
+    if status != "ABORTED":
+        fail(f"{execution} had ended before, {when(stopped['stopDate'])} UTC: {status}")
     if as_json:
         print_json(stopped)
     else:
-        print(f"stopped {when(stopped['stopDate'])}")
+        print(f"stopped {when(stopped['stopDate'])} UTC")
 
 
 def list_executions(
