@@ -178,7 +178,7 @@ def _read(path: Path) -> Json:
     except OSError as error:
         fail(f"{path} cannot be read: {error.strerror}")
     except ValueError as error:
-        fail(f"{path} is no JSON: {error}")
+        fail(f"{'the standard input' if str(path) == '-' else path} is no JSON: {error}")
 
 
 def _message(document: Json) -> Message:
