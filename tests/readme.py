@@ -73,11 +73,12 @@ def adapters() -> str:
         "entry of `functions:`": FunctionSettings,
         "entry of `connections:`": ConnectionSettings,
     }
-    rows = (
-        (place, f"`{name}`", _first_sentence(inspect.getdoc(model) or ""))
-        for place, union in kinds.items()
-        for name, model in adapter_types(union)
-    )
+    places: dict[tuple[str, str], list[str]] = {}
+    for place, union in kinds.items():
+        for name, model in adapter_types(union):
+            said = _first_sentence(inspect.getdoc(model) or "")
+            places.setdefault((name, said), []).append(place)
+    rows = ((", ".join(where), f"`{name}`", said) for (name, said), where in places.items())
     return _table(("where", "`type`", "what it does"), rows)
 
 

@@ -89,6 +89,11 @@ class Client:
             )
         if answer.status_code != 200:
             code = str(body["__type"]).rpartition("#")[2]
+            if code == "MissingAuthenticationTokenException":
+                fail(
+                    f"{self.endpoint} asks for a signature: set AWS_ACCESS_KEY_ID and "
+                    "AWS_SECRET_ACCESS_KEY to one of api.credentials"
+                )
             fail(f"{code}: {body['message']}" if body.get("message") else code)
         return body
 

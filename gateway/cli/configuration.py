@@ -32,7 +32,7 @@ def check(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Say all that is wrong with a configuration, or with a definition alone.
+    """Say all that is wrong with a configuration or a definition.
 
     Each problem comes with its line and path. Exit code 2 if there is one; warnings are shown and
     change nothing. Nothing is started. The database, if there is one, is read for machines that
@@ -178,7 +178,7 @@ def _read(path: Path) -> Json:
     except OSError as error:
         fail(f"{path} cannot be read: {error.strerror}")
     except ValueError as error:
-        fail(f"{path} is no JSON: {error}")
+        fail(f"{'the standard input' if str(path) == '-' else path} is no JSON: {error}")
 
 
 def _message(document: Json) -> Message:

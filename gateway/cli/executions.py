@@ -60,14 +60,21 @@ def stop(
     endpoint: Endpoint = DEFAULT_ENDPOINT,
     as_json: AsJson = False,
 ) -> None:
-    """Stop a running execution: it ends as ABORTED."""
+    """Stop a running execution: it ends as ABORTED.
+
+    Exit code 1 if it had ended otherwise before.
+    """
     client = Client(endpoint)
     arn = _execution_arn(client, execution)
     stopped = client.aws("StopExecution", executionArn=arn, error=error, cause=cause)
+    # As at AWS, one that has ended by itself is no error to the API; it was not stopped, though.
+    status = client.aws("DescribeExecution", executionArn=arn)["status"]
+    if status != "ABORTED":
+        fail(f"{execution} had ended before, {when(stopped['stopDate'])} UTC: {status}")
     if as_json:
         print_json(stopped)
     else:
-        print(f"stopped {when(stopped['stopDate'])}")
+        print(f"stopped {when(stopped['stopDate'])} UTC")
 
 
 def list_executions(
@@ -110,7 +117,10 @@ def list_executions(
 def history(
     execution: Execution, endpoint: Endpoint = DEFAULT_ENDPOINT, as_json: AsJson = False
 ) -> None:
-    """Print the history of an execution, event by event, and who answered a task by its link."""
+    """Print the history of an execution.
+
+    A line for each event, and below a task's end who answered it by its link.
+    """
     client = Client(endpoint)
     arn = _execution_arn(client, execution)
     events = list(client.aws_pages("GetExecutionHistory", "events", executionArn=arn))

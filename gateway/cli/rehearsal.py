@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -15,6 +17,7 @@ from gateway.cli.output import Json, fail, print_json, print_table, span
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gateway.errors import Problem
     from gateway.testing import Mocks, Note, Outcome, Visit
 
 EXIT_NOT_SUCCEEDED = 1
@@ -83,7 +86,7 @@ def rehearse(
         "status": expect_status,
         "output": None
         if expect_output is None
-        else json_text(expect_output, "the output", EXIT_PROBLEMS),
+        else json_text(expect_output, "the expected output", EXIT_PROBLEMS),
         "error": expect_error,
     }
     outcome = _run(file, given, mocks, case)
@@ -109,22 +112,35 @@ def _run(file: Path, given: Json, mocks: Path | None, case: str | None) -> Outco
         fail(str(bad), EXIT_PROBLEMS)
 
 
-def _mocks(file: Path | None, case: str | None, definition: str) -> Mocks:
-    import yaml
+def _document(file: Path) -> Json:
+    """What a file of JSON or YAML holds; problems are told, each with its line, and end the
+    command."""
+    from gateway.config.yaml import read_yaml
 
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        fail(f"{file} cannot be read: {error.strerror}", EXIT_PROBLEMS)
+    except UnicodeDecodeError:
+        fail(f"{file} is not UTF-8", EXIT_PROBLEMS)
+    # JSON is YAML as well, but for tabs.
+    with suppress(ValueError):
+        return json.loads(text)
+    problems: list[Problem] = []
+    document = read_yaml(text, problems)
+    if problems:
+        fail("\n".join(str(replace(each, file=str(file))) for each in problems), EXIT_PROBLEMS)
+    return document.value
+
+
+def _mocks(file: Path | None, case: str | None, definition: str) -> Mocks:
     from gateway.asl.outline import state_names
     from gateway.config.wording import suggestion
     from gateway.testing import Mocks
 
     if file is None:
         return Mocks(case=case)
-    try:
-        # JSON is YAML as well.
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        fail(f"{file} cannot be read: {error.strerror}", EXIT_PROBLEMS)
-    except (ValueError, yaml.YAMLError) as error:
-        fail(f"{file} is neither JSON nor YAML: {error}", EXIT_PROBLEMS)
+    document = _document(file)
     if not isinstance(document, dict):
         fail(f"{file}: must be a mapping of states' names to answers", EXIT_PROBLEMS)
     mocks = Mocks(document, case=case)

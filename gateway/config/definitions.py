@@ -40,11 +40,11 @@ def read_definition(name: str, machine: MachineSettings, problems: list[Problem]
 
 def check_definition(file: Path) -> tuple[str | None, list[Problem]]:
     """The text of a definition that no configuration speaks of, or None where it cannot be used;
-    and all that is to be said of it."""
+    and all that is to be said of it, in the order of the lines."""
     problems: list[Problem] = []
     text = _read(file, "", problems)
     if text is not None:
-        problems.extend(_findings(file, text))
+        problems.extend(sorted(_findings(file, text), key=lambda problem: problem.line))
     return text if all(problem.warning for problem in problems) else None, problems
 
 

@@ -130,8 +130,17 @@ def _sections(whole: Json, title: str, schema: Json) -> Iterator[tuple[str, Json
     """The mappings at and below a place of the file that have keys of their own."""
     schema = _resolved(whole, schema)
     if "discriminator" in schema:
-        for tag, reference in schema["discriminator"]["mapping"].items():
-            yield from _sections(whole, f"{title} ({tag})", {"$ref": reference})
+        kinds = {
+            tag: _resolved(whole, {"$ref": reference})
+            for tag, reference in schema["discriminator"]["mapping"].items()
+        }
+        common = _common([kind["properties"] for kind in kinds.values()])
+        if common:
+            every = {"title": title, "description": "Whatever the type:", "properties": common}
+            yield f"{title} (all types)", every
+        for tag, kind in kinds.items():
+            own = {key: below for key, below in kind["properties"].items() if key not in common}
+            yield from _sections(whole, f"{title} ({tag})", kind | {"properties": own})
     for choice in schema.get("anyOf", ()):
         yield from _sections(whole, title, choice)
     if isinstance(schema.get("additionalProperties"), dict):
@@ -142,12 +151,24 @@ def _sections(whole: Json, title: str, schema: Json) -> Iterator[tuple[str, Json
             yield from _sections(whole, f"{title}.{key}", below)
 
 
+def _common(kinds: list[Json]) -> Json:
+    """What all the kinds have alike, where that is worth a table of its own."""
+    first, *others = kinds
+    alike = {k: v for k, v in first.items() if all(other.get(k) == v for other in others)}
+    return alike if others and len(alike) >= _WORTH_A_TABLE else {}
+
+
+_WORTH_A_TABLE = 3
+
+
 def _table(title: str, whole: Json, schema: Json) -> str:
     lines = [f"### {title}", "", _flat(schema["description"]), ""]
-    if schema["properties"]:
+    # The type stands in the title, in brackets.
+    keys = {key: below for key, below in schema["properties"].items() if "const" not in below}
+    if keys:
         lines += ["| key | type | default | |", "|---|---|---|---|"]
     required = schema.get("required", ())
-    for key, below in schema["properties"].items():
+    for key, below in keys.items():
         default = "**required**" if key in required else _default(below)
         meaning = _flat(_resolved(whole, below).get("description", ""))
         lines.append(f"| `{key}` | {_type(whole, below)} | {default} | {meaning} |")

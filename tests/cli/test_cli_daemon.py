@@ -81,6 +81,15 @@ def test_a_running_one_is_stopped(stategate, daemon):
     assert (row["error"], row["cause"]) == ("Enough", "by hand")
 
 
+def test_one_that_has_ended_is_not_stopped(stategate):
+    """How it ended, and exit code 1, where nothing was stopped."""
+    assert stategate("start", "echo", "--name", "over", "--wait")[0] == 0
+    code, said = stategate("stop", "over")
+    assert code == 1
+    assert said.startswith("stategate: over had ended before, ")
+    assert said.endswith(" UTC: SUCCEEDED\n")
+
+
 def test_what_is_not_there_is_told(stategate):
     """Machines, executions and letters that do not exist: a sentence, exit code 1."""
     code, said = stategate("start", "nope")

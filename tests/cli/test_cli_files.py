@@ -273,9 +273,10 @@ def test_help_is_light():
 
 
 def test_every_command_has_help(stategate):
-    """A first line that says what it does."""
+    """A first line that says what it does, short enough for a terminal."""
     code, said, _ = stategate("--help")
     assert code == 0
+    assert "..." not in said.partition("Commands:")[2]
     for command in ("check", "run", "schema", "try", "start", "stop", "executions", "history"):
         assert command in said
         assert stategate(command, "--help")[0] == 0
@@ -294,6 +295,8 @@ def test_a_definition_alone_is_checked(stategate, tmp_path):
     assert '(MISSING_TRANSITION_TARGET); did you mean "First"?' in said
     assert f"{file}:7: /States/First/Next: Missing 'Next' target: Gone" in said
     assert f"{file}:6: /States/First/Commnt: warning:" in said
+    lines = [int(line.split(":")[1]) for line in said.splitlines()]
+    assert lines == sorted(lines)
 
 
 def test_a_definition_with_warnings_is_fine(stategate, tmp_path):

@@ -31,6 +31,8 @@ def rehearse(tmp_path, monkeypatch):
     (tmp_path / "good.yaml").write_text("Ask: { return: { a: 1 } }")
     (tmp_path / "bad.json").write_text('{"Ask": {"throw": {"Error": "Odd", "Cause": "so"}}}')
     (tmp_path / "wrong.yaml").write_text("Aks: { return: 1 }")
+    (tmp_path / "tab.yaml").write_text("Ask:\n\treturn: 1\n")
+    (tmp_path / "twice.yaml").write_text("Ask: { return: 1 }\nAsk: { return: 2 }\n")
     (tmp_path / "input.json").write_text('{"x": 1}')
 
     def run(*arguments, given=None):
@@ -86,6 +88,8 @@ def test_what_was_expected_decides(rehearse, mocks, expected, code):
         (("d.asl.json", "--mocks", "wrong.yaml"), "no state 'Aks'; did you mean \"Ask\"?"),
         (("d.asl.json", "--mocks", "none.yaml"), "none.yaml cannot be read"),
         (("d.asl.json", "--mocks", "d.asl.json"), "StartAt: an answer is"),
+        (("d.asl.json", "--mocks", "tab.yaml"), "tab.yaml:2: no valid YAML: a tab cannot indent"),
+        (("d.asl.json", "--mocks", "twice.yaml"), "twice.yaml:2: Ask: is written twice"),
         (("d.asl.json", "--case", "x"), "test case 'x'"),
         (("input.json",), "input.json:1"),
         (("d.asl.json", "--input", "{"), "the input is no JSON"),
@@ -97,6 +101,21 @@ def test_problems_are_exit_code_2(rehearse, arguments, said):
     code, out, err = rehearse(*arguments)
     assert code == 2
     assert said in out + err
+
+
+@pytest.mark.parametrize(
+    ("mocks", "output"),
+    [
+        ('{\n\t"Ask": {"return": 1}\n}', 1),
+        ("Ask: { return: { date: 2026-01-31, ok: no } }", {"date": "2026-01-31", "ok": "no"}),
+    ],
+)
+def test_mocks_are_json_whatever_they_look_like(rehearse, tmp_path, mocks, output):
+    """JSON may be indented by tabs, and what a person takes for a text is one."""
+    (tmp_path / "own").write_text(mocks)
+    code, out, _ = rehearse("d.asl.json", "--mocks", "own", "--json")
+    assert code == 0
+    assert json.loads(out)["output"] == output
 
 
 def test_the_input_from_a_file_or_standard_input(rehearse):

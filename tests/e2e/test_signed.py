@@ -73,4 +73,5 @@ def test_only_those_with_a_key_come_in(tmp_path):
         refused = stategate(daemon.url, "AKREADER", "reader")
         assert refused.returncode != 0
         assert "AccessDeniedException" in refused.stderr
+        assert "set AWS_ACCESS_KEY_ID and" in stategate(daemon.url, "", "").stderr
         assert "s3cr3t" not in daemon.log.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 
@@ -58,6 +59,27 @@ async def test_a_backup_never_overwrites_the_database(path, end):
         with pytest.raises(Rejected, match="belongs to the database itself"):
             await store.backup(path + end)
         assert await store.last_execution() == 1
+
+
+@pytest.mark.parametrize("target", ["real/store.db", "link/store.db", "real/../link/store.db-wal"])
+@pytest.mark.parametrize("held", ["link/store.db", "real/../real/store.db"])
+async def test_a_backup_knows_the_database_by_all_its_names(tmp_path, held, target):
+    """A daemon under systemd has its database below a link: the file is refused all the same."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    async with open_sqlite(f"{tmp_path}/{held}"):
+        with pytest.raises(Rejected, match="belongs to the database itself"):
+            upkeep.copy_database(f"{tmp_path}/{held}", f"{tmp_path}/{target}")
+
+
+async def test_a_backup_replaces_nothing_but_files(path, tmp_path):
+    """A pipe, and so /dev/null, stays what it is."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    async with open_sqlite(path) as store:
+        with pytest.raises(Rejected, match="is no file that a copy could replace"):
+            await store.backup(str(pipe))
+    assert pipe.is_fifo()
 
 
 async def test_a_backup_that_cannot_be_written_says_why(path, tmp_path):

@@ -34,7 +34,7 @@ def demo(
     """Show the main job, on stand-ins of its own.
 
     Orders come in through a queue, a topic and a webhook, durable executions run, a worker is
-    killed in the middle of a task, and completions go out. Takes half a minute and nothing but
+    killed in the middle of a task, and completions go out. Takes about ten seconds and nothing but
     free ports of this machine.
     """
     from gateway.cli.demo.orders import send_orders
@@ -46,7 +46,7 @@ def demo(
         tempfile.TemporaryDirectory(prefix="stategate-demo-") as folder,
         cloud() as aws,
         broker() as (brokers, producer),
-        receiver(story.hear) as receiver_url,
+        receiver(story.arrived.put) as receiver_url,
     ):
         ports = _free_port(), _free_port()
         environment = _environment(aws, brokers, receiver_url, ports)
@@ -132,9 +132,11 @@ def _watch(story: Story, aws: Cloud, wanted: set[str]) -> str | None:
 
 
 def _look(story: Story, aws: Cloud) -> None:
+    # What is heard of an execution is told after what has happened to it, so it is taken first.
+    heard = [*story.take_arrived(), *(("sns", event) for event in aws.heard())]
     story.look()
-    for event in aws.heard():
-        story.hear(("sns", event))
+    for each in heard:
+        story.hear(each)
 
 
 def _play(story: Story, aws: Cloud, url: str, hooks_port: int, environment: dict[str, str]) -> None:

@@ -7,7 +7,10 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -52,6 +55,8 @@ class Story:
         self._seen: dict[str, int] = {}
         self._told: dict[str, set[str]] = {}
         self._killed = False
+        self.arrived: SimpleQueue[Heard] = SimpleQueue()
+        """What the webhook's stand-in has heard and nobody has told yet."""
 
     # --------------------------------------------------------------------- telling
     def say(self, channel: str, order: str, text: str) -> None:
@@ -88,6 +93,12 @@ class Story:
         )  # fmt: skip
 
     # -------------------------------------------------------------------- watching
+    def take_arrived(self) -> Iterator[Heard]:
+        """What has arrived since this was asked last."""
+        with suppress(Empty):
+            while True:
+                yield self.arrived.get_nowait()
+
     def hear(self, heard: Heard) -> None:
         """A notification has arrived at a stand-in."""
         sink, event = heard

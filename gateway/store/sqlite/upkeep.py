@@ -101,8 +101,12 @@ def copy_database(source: str, target: str) -> None:
 
     Raises Rejected where that cannot be written; an older file of the name is left alone then.
     """
-    if os.path.realpath(target) in {source + end for end in ("", "-wal", "-shm", ".lock")}:
+    # Either may be named by a link, as /var/lib/stategate is one where systemd makes the user.
+    held, meant = Path(source).resolve(), Path(target).resolve()
+    if meant in {Path(f"{held}{end}") for end in ("", "-wal", "-shm", ".lock")}:
         raise Rejected(f"{target} belongs to the database itself; name another file")
+    if meant.exists() and not meant.is_file():
+        raise Rejected(f"{target} is no file that a copy could replace; name another one")
     partial = Path(f"{target}.partial")
     try:
         partial.unlink(missing_ok=True)
