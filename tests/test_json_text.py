@@ -14,9 +14,7 @@ from pathlib import Path
 from gateway.api.wire import read_body
 from gateway.asl.documents import read_document
 from gateway.json_text import loads
-from gateway.sources.kafka_message import _body as kafka
-from gateway.sources.webhook_message import _json_or_text as webhook
-from gateway.sources.sqs_message import _json_or_text as queue
+from gateway.sources.bodies import json_or_text
 
 text = b'{"kind":"' + b"x" * 240_000 + b'"}'
 taken = {READER}
@@ -37,9 +35,7 @@ except Exception as error:
         "lambda: loads(text)",
         "lambda: read_body(text)",
         "lambda: read_document(text)",
-        "lambda: kafka(text)",
-        "lambda: queue(text)",
-        "lambda: webhook(text, 'utf-8')",
+        "lambda: json_or_text(text)",
     ],
 )
 def test_a_text_that_there_is_no_room_for_is_not_said_to_be_no_json(reader):

@@ -338,6 +338,10 @@ class Consumer:
             self._cluster.wrong.append(f"the listener has failed: {bug!r}")
 
     # ------------------------------------------------------------------------- positions
+    def partitions_for_topic(self, _topic: str) -> set[int]:
+        """All that there are."""
+        return set(range(len(self._cluster.logs)))
+
     def assignment(self) -> set[TopicPartition]:
         """What is ours."""
         return set(self._positions)
