@@ -8,7 +8,8 @@ live here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal, NamedTuple
+from functools import partial
+from typing import Literal, NamedTuple, TypeVar
 from uuid import uuid4
 
 import trio
@@ -24,6 +25,8 @@ from gateway.errors import ApiError
 from gateway.store.changes import Change, DeleteActivity, DeleteMachine, DeleteTags, Insert, Upsert
 from gateway.store.protocol import ExecutionFilter, Page, Store
 from gateway.store.rows import ActivityRow, MachineRow, RevisionRow
+
+T = TypeVar("T")
 
 INITIAL = "INITIAL"
 """``revision_id`` of a machine that was never updated; AWS leaves it out of its answers."""
@@ -137,6 +140,14 @@ class Catalog:
         """The machine that a revision's definition says; the most recently used ones are kept."""
         return await self._compiled.get(revision)
 
+    async def aside(self, definition: str, work: Callable[[], T]) -> T:
+        """What the work on this definition comes to; where it may be long, others have their turn
+        meanwhile."""
+        return await self._compiled.aside(definition, work)
+
+    async def _compile(self, definition: str, type: str = "STANDARD") -> StateMachine:  # noqa: A002
+        return await self.aside(definition, partial(compile_definition, definition, type))
+
     async def create_machine(
         self,
         name: str,
@@ -156,7 +167,7 @@ class Catalog:
         StateMachineAlreadyExists, StateMachineDeleting, InvalidLoggingConfiguration, …
         """
         check_name(name)
-        compiled = compile_definition(definition, type)
+        compiled = await self._compile(definition, type)
         wanted = merge_settings("{}", settings or {})
         arn = self.machine_arn(name)
         async with self.changing:
@@ -198,7 +209,7 @@ class Catalog:
             )
         compiled = None
         if definition is not None:
-            compiled = compile_definition(definition, self.existing_machine(arn).type)
+            compiled = await self._compile(definition, self.existing_machine(arn).type)
         async with self.changing:
             machine, old = self.active_machine(arn), self.current(arn)
             wanted = merge_settings(old.settings, settings or {})
@@ -223,7 +234,7 @@ class Catalog:
         async with self.changing:
             for name in machines:
                 await self._reap(self.machine_arn(name))
-            fresh = [self._declared(name, *wanted) for name, wanted in machines.items()]
+            fresh = [await self._declared(name, *wanted) for name, wanted in machines.items()]
             taken = [row for row in fresh if row is not None]
             rows = [self._new_activity(name) for name in activities]
             new = [row for row in rows if row.arn not in self._activities]
@@ -242,7 +253,7 @@ class Catalog:
         changed = [machine.name for machine, revision, _ in taken if revision is not None]
         return Declared(changed, deleting)
 
-    def _declared(
+    async def _declared(
         self, name: str, definition: str, managed: str
     ) -> tuple[MachineRow, RevisionRow | None, StateMachine | None] | None:
         """The rows that the machine needs; None where it stays as it is."""
@@ -259,7 +270,7 @@ class Catalog:
             if old.definition == definition:
                 return row, None, None
             role, settings, revision_id = old.role_arn, old.settings, str(uuid4())
-        compiled = compile_definition(definition)
+        compiled = await self._compile(definition)
         return row, self._next_revision(arn, revision_id, definition, role, settings), compiled
 
     def _is_deleting(self, arn: str) -> bool:

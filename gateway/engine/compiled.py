@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final
+from collections.abc import Callable
+from functools import partial
+from typing import Final, TypeVar
+
+import trio
 
 from gateway.asl.definition import parse_definition
 from gateway.asl.errors import DefinitionError, Diagnostic
@@ -13,6 +17,12 @@ from gateway.errors import ApiError
 from gateway.store.protocol import Store
 
 COMPILED_MAX: Final = 256
+LARGE_CHARACTERS: Final = 8_192
+"""A definition that is longer is worked on in a thread: it may have thousands of expressions, which
+take seconds, and everybody else would wait."""
+_THREADS: Final = 2
+
+T = TypeVar("T")
 
 
 def compile_definition(definition: str, type: str = "STANDARD") -> StateMachine:  # noqa: A002
@@ -38,6 +48,7 @@ class Compiled:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._threads = trio.CapacityLimiter(_THREADS)
         self._machines: OrderedDict[int, StateMachine] = OrderedDict()
 
     def put(self, revision: int, machine: StateMachine) -> None:
@@ -47,6 +58,12 @@ class Compiled:
         if len(self._machines) > COMPILED_MAX:
             self._machines.popitem(last=False)
 
+    async def aside(self, definition: str, work: Callable[[], T]) -> T:
+        """What the work on this definition comes to, in a thread where it may be long."""
+        if len(definition) <= LARGE_CHARACTERS:
+            return work()
+        return await trio.to_thread.run_sync(work, limiter=self._threads)
+
     async def get(self, revision: int) -> StateMachine:
         """The machine of this revision. A revision that an execution refers to is always there."""
         machine = self._machines.get(revision)
@@ -54,6 +71,6 @@ class Compiled:
             row = await self._store.revision(revision)
             if row is None:
                 raise LookupError(f"revision {revision} is not in the store")
-            machine = parse_definition(row.definition)
+            machine = await self.aside(row.definition, partial(parse_definition, row.definition))
         self.put(revision, machine)
         return machine

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
+from functools import partial
+from importlib import import_module
 
 import httpx
 import pytest
+import trio
 from botocore.exceptions import ClientError
 
+from gateway.engine.compiled import LARGE_CHARACTERS
 from gateway.engine.tags import read_tags
 from gateway.errors import ApiError
 from tests.api.test_model_walk import post
@@ -278,3 +283,43 @@ async def test_a_tag_that_comes_twice_has_its_last_value(api):
     await api.call("tag_resource", resourceArn=arn, tags=tags)
     listed = await api.call("list_tags_for_resource", resourceArn=arn)
     assert listed["tags"] == [{"key": "a", "value": "2"}]
+
+
+LONG = json.dumps({**json.loads(PASS), "Comment": "x" * LARGE_CHARACTERS})
+
+
+@pytest.mark.parametrize(
+    ("work", "operation"),
+    [
+        ("gateway.api.operations.machines._diagnostics", "validate_state_machine_definition"),
+        ("gateway.engine.catalog.compile_definition", "create_state_machine"),
+        ("gateway.engine.catalog.compile_definition", "update_state_machine"),
+        ("gateway.api.operations.machines.variable_references", "describe_state_machine"),
+        ("gateway.engine.compiled.parse_definition", "start_execution"),
+    ],
+)
+async def test_a_long_definition_holds_up_nobody(api, monkeypatch, work, operation):
+    """Others are answered while it is worked on, however long that takes."""
+    arn = await api.machine("old", LONG)
+    api.engine.catalog._compiled._machines.clear()  # As after a restart.
+    module, _, name = work.rpartition(".")
+    real = getattr(import_module(module), name)
+    begun, others = threading.Event(), threading.Event()
+
+    def slow(*given):
+        begun.set()
+        assert others.wait(5), "nobody else was answered"
+        return real(*given)
+
+    monkeypatch.setattr(work, slow)
+    given = {
+        "validate_state_machine_definition": {"definition": LONG},
+        "create_state_machine": {"name": "new", "definition": LONG, "roleArn": ROLE},
+        "update_state_machine": {"definition": LONG.replace("xx", "yy")},
+    }.get(operation, {})
+    named = {} if "definition" in given and "update" not in operation else {"stateMachineArn": arn}
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(api.call, operation, **given, **named))
+        await trio.to_thread.run_sync(begun.wait)
+        await api.call("list_state_machines")
+        others.set()

@@ -235,7 +235,7 @@ class Executions:
             "stateMachineArn": row.machine_arn,
             "name": read_arn(row.machine_arn).name,
             "updateDate": revision.created_at,
-            **described_revision(revision, request),
+            **await described_revision(self._catalog, revision, request),
             **await self._map_run(row),
             **({"label": label} if label else {}),
         }

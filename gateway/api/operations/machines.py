@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from gateway.api.model import Request, Response
@@ -75,7 +76,7 @@ class Machines:
             "status": machine.status,
             "type": machine.type,
             "creationDate": machine.created_at,
-            **described_revision(revision, request),
+            **await described_revision(self._catalog, revision, request),
             **self._described_version(target),
         }
 
@@ -119,7 +120,8 @@ class Machines:
 
     async def validate(self, request: Request) -> Response:
         """ValidateStateMachineDefinition."""
-        found = _diagnostics(request["definition"], request.get("type", "STANDARD"))
+        definition, kind = request["definition"], request.get("type", "STANDARD")
+        found = await self._catalog.aside(definition, partial(_diagnostics, definition, kind))
         wanted = found if request.get("severity") == "WARNING" else _errors(found)
         shown = wanted[: request.get("maxResults") or _DIAGNOSTICS_MAX]
         return {
@@ -129,14 +131,15 @@ class Machines:
         }
 
 
-def described_revision(revision: RevisionRow, request: Request) -> Response:
+async def described_revision(catalog: Catalog, revision: RevisionRow, request: Request) -> Response:
     """The members that describe a revision; where metadata is asked for, its definition is ``{}``,
     as AWS has it."""
     settings = read_settings(revision.settings)
     whole = request.get("includedData") != "METADATA_ONLY"
-    named = variable_references(revision.definition) if whole else {}
+    text = revision.definition
+    named = await catalog.aside(text, partial(variable_references, text)) if whole else {}
     return {
-        "definition": revision.definition if whole else "{}",
+        "definition": text if whole else "{}",
         "roleArn": revision.role_arn,
         **{name: settings[name] for name in _SETTINGS},
         **_revision_id(revision),

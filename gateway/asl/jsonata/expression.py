@@ -83,12 +83,14 @@ def _only_json(value: Json) -> None:
 
 def _parse(text: str) -> Any:
     """The library's tree. Importing it takes time, which a start without JSONata is spared."""
-    limit = sys.getrecursionlimit()
+    limit, new = sys.getrecursionlimit(), "jsonata.parser" not in sys.modules
     from jsonata.jexception import JException
     from jsonata.parser import Parser
 
-    # The library raises it for the whole process when it is imported.
-    sys.setrecursionlimit(limit)
+    if new:
+        # The library raises it for the whole process when it is imported. Later on it is left
+        # alone: this may be a thread, and another one may be evaluating.
+        sys.setrecursionlimit(limit)
     try:
         return Parser().parse(text, _pattern)
     except JException as error:
