@@ -189,9 +189,14 @@ class MapRunStore(Protocol):
         ...
 
     async def map_items(
-        self, execution: int, number: int, status: str | None = None
+        self,
+        execution: int,
+        number: int,
+        status: str | None = None,
+        between: tuple[int, int] | None = None,
     ) -> Sequence[MapItem]:
-        """The children of a map run, all or those of one status, by item."""
+        """The children of a map run by item: all, those of one status, or those whose first items
+        lie between these two, both included."""
         ...
 
     async def map_counts(self, execution: int, number: int) -> dict[str, MapRunCounts]:

@@ -32,14 +32,20 @@ class MemoryMapRuns:
         return sorted((row for row in rows if row.execution == execution), key=lambda r: r.number)
 
     async def map_items(
-        self, execution: int, number: int, status: str | None = None
+        self,
+        execution: int,
+        number: int,
+        status: str | None = None,
+        between: tuple[int, int] | None = None,
     ) -> list[MapItem]:
-        """The children of a map run, all or those of one status, by item."""
+        """The children of a map run by item: all, those of one status, or those whose first items
+        lie between these two, both included."""
         await trio.lowlevel.checkpoint()
         return [
             MapItem(row.item, row.items, row.status, row.child)
             for row in self._items(execution, number)
             if status in {None, row.status}
+            and (between is None or between[0] <= row.item <= between[1])
         ]
 
     async def map_counts(self, execution: int, number: int) -> dict[str, MapRunCounts]:

@@ -153,3 +153,23 @@ async def test_a_distributed_map_state_is_no_machine(api, operation, parameters)
     machine = await api.machine("m", distributed(TASK))
     with pytest.raises(ClientError, match=r"ValidationException.*m/items"):
         await api.call(operation, stateMachineArn=f"{machine}/items", **parameters)
+
+
+async def test_a_page_of_children_reads_no_others(api, monkeypatch):
+    """Of a map run that has a million of them, too."""
+    execution = await started(api)
+    run = (await map_run(api, execution))["mapRunArn"]
+    while len((await api.call("list_executions", mapRunArn=run))["executions"]) < 2:
+        pass
+    map_items, read = api.store.map_items, []
+
+    async def watched(*given, **narrowed):
+        found = await map_items(*given, **narrowed)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(api.store, "map_items", watched)
+    page = await api.call("list_executions", mapRunArn=run, maxResults=1)
+    await api.call("list_executions", mapRunArn=run, maxResults=1, nextToken=page["nextToken"])
+    await api.call("list_executions", mapRunArn=run, statusFilter="FAILED")
+    assert read == [1, 1, 0]

@@ -80,6 +80,9 @@ async def test_children_are_counted_by_status(store):
     assert await store.map_counts(1, 1) == counts
     assert await store.map_items(1, 1, "FAILED") == [MapItem(2, 2, "FAILED", 11)]
     assert [each.item for each in await store.map_items(1, 1)] == [0, 2, 4]
+    for between, found in (((0, 2), [0, 2]), ((1, 4), [2, 4]), ((2, 2), [2]), ((5, 4), [])):
+        assert [each.item for each in await store.map_items(1, 1, None, between)] == found
+    assert await store.map_items(1, 1, "FAILED", (3, 4)) == []
 
 
 async def test_results_are_paged_by_item(store):

@@ -45,6 +45,7 @@ CASES = {
     "open map runs": map_runs.open_map_runs,
     "map run": lambda c: map_runs.map_run(c, "arn"),
     "map items": lambda c: map_runs.map_items(c, 1, 1, "RUNNING"),
+    "some map items": lambda c: map_runs.map_items(c, 1, 1, None, (2, 3)),
     "map results": lambda c: map_runs.map_results(c, 1, 1, -1, 10),
     "executions of a map run": lambda c: listing.executions(
         c, ExecutionFilter("m/items", map_run=(1, 1)), Page(1)

@@ -157,7 +157,10 @@ class Executions:
         run = await existing_map_run(self._engine, request["mapRunArn"])
         key = (run.execution, run.number)
         page = await self._page(request, Target(machine_of(run)), key)
-        items = {each.child: each for each in await self._store.map_items(*key)}
+        firsts = [row.item for row in page.rows if row.item is not None]
+        between = (min(firsts, default=0), max(firsts, default=-1))
+        found = await self._store.map_items(*key, between=between)
+        items = {each.child: each for each in found}
         for row, shown in zip(page.rows, page.answer["executions"], strict=True):
             item = items[row.id]
             shown |= {"mapRunArn": run.arn, "itemCount": item.items}

@@ -34,12 +34,18 @@ def map_runs(connection: sqlite3.Connection, execution: int) -> list[MapRunRow]:
 
 
 def map_items(
-    connection: sqlite3.Connection, execution: int, number: int, status: str | None
+    connection: sqlite3.Connection,
+    execution: int,
+    number: int,
+    status: str | None,
+    between: tuple[int, int] | None = None,
 ) -> list[MapItem]:
-    """The children of a map run, all or those of one status."""
+    """The children of a map run, all or those of one status or some items."""
     only, parameters = ("", ()) if status is None else (" AND status = ?", (status,))
-    sql = f"SELECT item, items, status, child {_OF_RUN}{only} ORDER BY item"
-    return list(map(MapItem._make, connection.execute(sql, (execution, number, *parameters))))
+    within, bounds = ("", ()) if between is None else (" AND item BETWEEN ? AND ?", between)
+    sql = f"SELECT item, items, status, child {_OF_RUN}{only}{within} ORDER BY item"
+    found = connection.execute(sql, (execution, number, *parameters, *bounds))
+    return list(map(MapItem._make, found))
 
 
 def map_counts(

@@ -153,10 +153,15 @@ class SqliteStore:
         return self._look(map_runs.map_runs, execution)
 
     async def map_items(
-        self, execution: int, number: int, status: str | None = None
+        self,
+        execution: int,
+        number: int,
+        status: str | None = None,
+        between: tuple[int, int] | None = None,
     ) -> list[MapItem]:
-        """The children of a map run, all or those of one status, by item."""
-        return await self._read(map_runs.map_items, execution, number, status)
+        """The children of a map run by item: all, those of one status, or those whose first items
+        lie between these two, both included."""
+        return await self._read(map_runs.map_items, execution, number, status, between)
 
     async def map_counts(self, execution: int, number: int) -> dict[str, MapRunCounts]:
         """How many children and items there are by status."""
