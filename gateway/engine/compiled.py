@@ -48,6 +48,8 @@ class Compiled:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._reading: dict[int, trio.Event] = {}
+        """Set when what is being read is there, or has failed."""
         self._threads = trio.CapacityLimiter(_THREADS)
         self._machines: OrderedDict[int, StateMachine] = OrderedDict()
 
@@ -66,11 +68,22 @@ class Compiled:
 
     async def get(self, revision: int) -> StateMachine:
         """The machine of this revision. A revision that an execution refers to is always there."""
-        machine = self._machines.get(revision)
-        if machine is None:
-            row = await self._store.revision(revision)
-            if row is None:
-                raise LookupError(f"revision {revision} is not in the store")
-            machine = await self.aside(row.definition, partial(parse_definition, row.definition))
+        while (machine := self._machines.get(revision)) is None:
+            if (other := self._reading.get(revision)) is not None:
+                # The many executions of a machine after a restart need it read once.
+                await other.wait()
+                continue
+            done = self._reading[revision] = trio.Event()
+            try:
+                self.put(revision, await self._read(revision))
+            finally:
+                del self._reading[revision]
+                done.set()
         self.put(revision, machine)
         return machine
+
+    async def _read(self, revision: int) -> StateMachine:
+        row = await self._store.revision(revision)
+        if row is None:
+            raise LookupError(f"revision {revision} is not in the store")
+        return await self.aside(row.definition, partial(parse_definition, row.definition))

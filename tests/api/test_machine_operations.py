@@ -12,6 +12,7 @@ import pytest
 import trio
 from botocore.exceptions import ClientError
 
+from gateway.engine import compiled
 from gateway.engine.compiled import LARGE_CHARACTERS
 from gateway.engine.tags import read_tags
 from gateway.errors import ApiError
@@ -323,3 +324,24 @@ async def test_a_long_definition_holds_up_nobody(api, monkeypatch, work, operati
         await trio.to_thread.run_sync(begun.wait)
         await api.call("list_state_machines")
         others.set()
+
+
+async def test_a_long_definition_is_read_once_for_many(api, monkeypatch):
+    """After a restart, all executions of a machine ask for it at once."""
+    arn = await api.machine("old", LONG)
+    catalog, read = api.engine.catalog, []
+    catalog._compiled._machines.clear()
+    real = compiled.parse_definition
+
+    def watched(text):
+        read.append(text)
+        return real(text)
+
+    monkeypatch.setattr(compiled, "parse_definition", watched)
+    revision = catalog.current(arn).id
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(catalog.compiled, revision)
+    assert read == [LONG]
+    with pytest.raises(LookupError):
+        await catalog.compiled(revision + 1)
