@@ -234,5 +234,6 @@ def test_a_picture_that_matches_in_many_ways_comes_to_an_end():
     for picture, text in (("[d]" * 19 + "[MNn]", "1" * 950 + "a!"), ("[dw]" * 9, "one " * 240)):
         with pytest.raises(JsonataError, match="takes more than"):
             evaluate(f"$toMillis('{text}x', '{picture}')")
+    assert evaluate("$count([1..300].$toMillis('2020-01-02', '[Y0001]-[M01]-[D01]'))") == 300
     with pytest.raises(JsonataError, match="at most 20 components"):
         evaluate(f"$toMillis('1', '{'[dw]' * 21}')")
