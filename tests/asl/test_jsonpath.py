@@ -144,6 +144,7 @@ FILTERS = [
     ("'0100' == @.pages", []),
     ("@.title nin $.none", []),
     ("@.title nin 'Sword'", []),
+    ("'😀' < '\uffff' && @.title < 'Sword'", [0, 2]),
     ("@.title =~ /S\\p{L}{4}/", [1]),
     ("@.title =~ /S[^{]{6}/", [0]),
     ("@.title =~ /S.{3,}\\{?/", [0, 1]),

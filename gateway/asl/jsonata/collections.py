@@ -15,7 +15,7 @@ from gateway.asl.jsonata.values import (
     Value,
     plain,
 )
-from gateway.asl.jsonpath.compare import identity, is_number
+from gateway.asl.jsonpath.compare import identity, in_order, is_number
 from gateway.asl.jsonpath.reading import weight
 from gateway.asl.scope import Json
 
@@ -235,10 +235,11 @@ def sort(run: Run, values: Value, after: Value) -> Value:
         return values
     if after is not UNDEFINED:
         return merge_sort(run, values, lambda a, b: run.holds(call(run, after, [a, b])))
-    if not all(isinstance(one, str) for one in values) and not all(map(is_number, values)):
+    texts = all(isinstance(one, str) for one in values)
+    if not texts and not all(map(is_number, values)):
         raise failure("D3070")
     run.spend(len(values) * len(values).bit_length())
-    return sorted(values)
+    return sorted(values, key=in_order if texts else None)
 
 
 def merge_sort(run: Run, values: list[Json], after: Callable[[Json, Json], bool]) -> list[Json]:

@@ -18,7 +18,7 @@ from gateway.asl.jsonata.values import (
     as_number,
     is_integer,
 )
-from gateway.asl.jsonpath.compare import is_number, same
+from gateway.asl.jsonpath.compare import in_order, is_number, same
 from gateway.asl.jsonpath.reading import weight
 
 Operator = Callable[[Run, Value, Value, int], Value]
@@ -88,6 +88,8 @@ def _comparison(sign: str, compare: Callable[[Any, Any], bool]) -> Operator:
             return UNDEFINED
         if isinstance(left, str) != isinstance(right, str):
             raise failure("T2009", left, right, sign, position=position)
+        if isinstance(left, str):
+            left, right = in_order(left), in_order(right)
         return compare(left, right)
 
     return apply

@@ -56,12 +56,16 @@ def _equal(left: Json, right: Json) -> bool:
     return same(left, right)
 
 
+def in_order(text: str) -> bytes:
+    """What texts are ordered by, in Java as in JavaScript: their UTF-16, not their characters."""
+    return text.encode("utf-16-be", "surrogatepass")
+
+
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Json, Json], bool]:
     def test(left: Json, right: Json) -> bool:
-        comparable = (is_number(left) and is_number(right)) or (
-            isinstance(left, str) and isinstance(right, str)
-        )
-        return comparable and compare(left, right)
+        if isinstance(left, str) and isinstance(right, str):
+            return compare(in_order(left), in_order(right))
+        return is_number(left) and is_number(right) and compare(left, right)
 
     return test
 
