@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from gateway.asl import causes
 from gateway.asl.errors import ExpressionError
 from gateway.asl.jsonpath import Path, PathNotFound, compile_path
-from gateway.asl.jsonpath.compare import is_number
+from gateway.asl.jsonpath.compare import in_order, is_number
 from gateway.asl.scope import Json, Scope
 from gateway.asl.timestamp import timestamp_nanoseconds
 
@@ -27,7 +27,7 @@ class _Type(NamedTuple):
 
 
 _TYPES = {
-    "String": _Type("a string", lambda value: value if isinstance(value, str) else None),
+    "String": _Type("a string", lambda value: in_order(value) if isinstance(value, str) else None),
     "Numeric": _Type("a number", lambda value: value if is_number(value) else None),
     "Boolean": _Type("a boolean", lambda value: value if isinstance(value, bool) else None),
     "Timestamp": _Type("a timestamp as 2016-03-14T01:59:00Z", timestamp_nanoseconds),

@@ -22,6 +22,7 @@ DATA = {
     "early": EARLY,
     "late": LATE,
     "star": "a*b\\c",
+    "smile": "😀",
     "list": [1],
 }
 
@@ -34,6 +35,7 @@ MATCHES = [
     ("$.n", "NumericEqualsPath", "$.same"),
     ("$.s", "StringEquals", "order-7.log"),
     ("$.s", "StringLessThan", "p"),
+    ("$.smile", "StringLessThan", "\uffff"),
     ("$.s", "StringGreaterThanEqualsPath", "$.s"),
     ("$.t", "BooleanEquals", True),
     ("$.t", "BooleanEqualsPath", "$.t"),

@@ -37,6 +37,12 @@ def evaluate(text):
         ("$string([1e-6, 1e-7, 1.5e-7])", "[0.000001,1e-7,1.5e-7]"),
         ("$number('05') + $number('-007.50')", -2.5),
         ("$base64decode('aGVsbG8')", "hello"),
+        ("$match('ab😀c', /c/).index", 4),
+        ("$match('😀a😀a', /a/).index", [2, 5]),
+        ("$count($split($join([1..5000].('x,')), /,/))", 5001),
+        ("$sort(['\uffff', '😀', 'z'])", ["z", "😀", "\uffff"]),
+        ("['\uffff', '😀', 'z']^($)", ["z", "😀", "\uffff"]),
+        ("'😀' < '\uffff' and '\uffff' >= '😀' and 'a' < 'b'", True),
         ("$count($distinct([1..1000].{'a': $ % 600}))", 600),
         ("['ab', 'cd'][1].$uppercase($)", ["C", "D"]),
     ],
@@ -234,5 +240,6 @@ def test_a_picture_that_matches_in_many_ways_comes_to_an_end():
     for picture, text in (("[d]" * 19 + "[MNn]", "1" * 950 + "a!"), ("[dw]" * 9, "one " * 240)):
         with pytest.raises(JsonataError, match="takes more than"):
             evaluate(f"$toMillis('{text}x', '{picture}')")
+    assert evaluate("$count([1..300].$toMillis('2020-01-02', '[Y0001]-[M01]-[D01]'))") == 300
     with pytest.raises(JsonataError, match="at most 20 components"):
         evaluate(f"$toMillis('1', '{'[dw]' * 21}')")

@@ -13,10 +13,9 @@ from gateway.asl.jsonata.values import (
     Function,
     Sequence,
     Value,
-    is_true,
     plain,
 )
-from gateway.asl.jsonpath.compare import identity, is_number
+from gateway.asl.jsonpath.compare import identity, in_order, is_number
 from gateway.asl.jsonpath.reading import weight
 from gateway.asl.scope import Json
 
@@ -42,14 +41,14 @@ def exists(_run: Run, value: Value) -> Value:
     return value is not UNDEFINED
 
 
-def boolean(_run: Run, value: Value) -> Value:
+def boolean(run: Run, value: Value) -> Value:
     """$boolean."""
-    return UNDEFINED if value is UNDEFINED else is_true(value)
+    return UNDEFINED if value is UNDEFINED else run.holds(value)
 
 
-def negation(_run: Run, value: Value) -> Value:
+def negation(run: Run, value: Value) -> Value:
     """$not."""
-    return UNDEFINED if value is UNDEFINED else not is_true(value)
+    return UNDEFINED if value is UNDEFINED else not run.holds(value)
 
 
 def kind(_run: Run, value: Value) -> Value:
@@ -174,7 +173,7 @@ def filtered(run: Run, values: Value, function: Value) -> Value:
         return UNDEFINED
     found = Sequence()
     for index, value in enumerate(values):
-        if is_true(call_with(run, function, value, index, values)):
+        if run.holds(call_with(run, function, value, index, values)):
             found.append(value)
     return found
 
@@ -186,7 +185,7 @@ def single(run: Run, values: Value, function: Value) -> Value:
     found = [
         value
         for index, value in enumerate(values)
-        if function is UNDEFINED or is_true(call_with(run, function, value, index, values))
+        if function is UNDEFINED or run.holds(call_with(run, function, value, index, values))
     ]
     if len(found) != 1:
         raise failure("D3138" if found else "D3139")
@@ -213,7 +212,7 @@ def sift(run: Run, value: Value, function: Value) -> Value:
     found = {
         key: member
         for key, member in value.items()
-        if is_true(call_with(run, function, member, key, value))
+        if run.holds(call_with(run, function, member, key, value))
     }
     return found or UNDEFINED
 
@@ -235,11 +234,12 @@ def sort(run: Run, values: Value, after: Value) -> Value:
     if values is UNDEFINED or len(values) <= 1:
         return values
     if after is not UNDEFINED:
-        return merge_sort(run, values, lambda a, b: is_true(call(run, after, [a, b])))
-    if not all(isinstance(one, str) for one in values) and not all(map(is_number, values)):
+        return merge_sort(run, values, lambda a, b: run.holds(call(run, after, [a, b])))
+    texts = all(isinstance(one, str) for one in values)
+    if not texts and not all(map(is_number, values)):
         raise failure("D3070")
     run.spend(len(values) * len(values).bit_length())
-    return sorted(values)
+    return sorted(values, key=in_order if texts else None)
 
 
 def merge_sort(run: Run, values: list[Json], after: Callable[[Json, Json], bool]) -> list[Json]:

@@ -30,7 +30,6 @@ from gateway.asl.jsonata.values import (
     Sequence,
     Value,
     as_number,
-    is_true,
     paired,
 )
 from gateway.asl.jsonata.wildcards import Transform, descendants, wildcard
@@ -232,7 +231,7 @@ class Compiler:
         then = self.compile(tree.then)
         other = _nothing if tree._else is None else self.compile(tree._else)  # noqa: SLF001
         return lambda value, frame: (
-            then(value, frame) if is_true(condition(value, frame)) else other(value, frame)
+            then(value, frame) if frame.run.holds(condition(value, frame)) else other(value, frame)
         )
 
     def _block(self, tree: Tree) -> Node:

@@ -70,6 +70,7 @@ class Lambda(Callee):
         run.spend(code.cost + CALL_COST)
         run.enter(code.height + CALL_HEIGHT)
         if code.signature is not None:
+            run.spend(sum(len(each) for each in arguments if isinstance(each, list)))
             arguments = code.signature.validated(arguments, context, "lambda")
         names = dict(zip(code.parameters, arguments, strict=False))
         result = code.body(self._context, self._frame.inner(names))

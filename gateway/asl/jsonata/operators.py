@@ -17,9 +17,9 @@ from gateway.asl.jsonata.values import (
     Value,
     as_number,
     is_integer,
-    is_true,
 )
-from gateway.asl.jsonpath.compare import is_number, same
+from gateway.asl.jsonpath.compare import in_order, is_number, same
+from gateway.asl.jsonpath.reading import weight
 
 Operator = Callable[[Run, Value, Value, int], Value]
 """(run, left, right, position) -> value."""
@@ -28,9 +28,13 @@ Operator = Callable[[Run, Value, Value, int], Value]
 def compile_operator(sign: str, left: Node, right: Node, position: int) -> Node:
     """``left sign right``."""
     if sign == "and":
-        return lambda value, frame: is_true(left(value, frame)) and is_true(right(value, frame))
+        return lambda value, frame: (
+            frame.run.holds(left(value, frame)) and frame.run.holds(right(value, frame))
+        )
     if sign == "or":
-        return lambda value, frame: is_true(left(value, frame)) or is_true(right(value, frame))
+        return lambda value, frame: (
+            frame.run.holds(left(value, frame)) or frame.run.holds(right(value, frame))
+        )
     apply = OPERATORS[sign]
 
     def evaluate(value: Value, frame: Frame) -> Value:
@@ -84,15 +88,20 @@ def _comparison(sign: str, compare: Callable[[Any, Any], bool]) -> Operator:
             return UNDEFINED
         if isinstance(left, str) != isinstance(right, str):
             raise failure("T2009", left, right, sign, position=position)
+        if isinstance(left, str):
+            left, right = in_order(left), in_order(right)
         return compare(left, right)
 
     return apply
 
 
 def _equality(*, wanted: bool) -> Operator:
-    def apply(_run: Run, left: Value, right: Value, _position: int) -> Value:
+    def apply(run: Run, left: Value, right: Value, _position: int) -> Value:
         if left is UNDEFINED or right is UNDEFINED:
             return False
+        if isinstance(left, dict | list) and isinstance(right, dict | list):
+            # Quick, beside all else that is paid for.
+            run.spend(weight(left) // COMPARED)
         return same(left, right) is wanted
 
     return apply
@@ -119,6 +128,8 @@ def _range(run: Run, left: Value, right: Value, position: int) -> Value:
     return Sequence(range(int(left), int(right) + 1))
 
 
+COMPARED: Final = 8
+"""Values inside a list or an object that are compared for one unit of work."""
 MOST_IN_SEQUENCE: Final = 10_000_000
 """JSONata's own limit; the work of an evaluation ends earlier."""
 

@@ -10,7 +10,7 @@ from gateway.asl.jsonata.functions import Node
 from gateway.asl.jsonata.paths import SELF, Stage
 from gateway.asl.jsonata.run import Frame
 from gateway.asl.jsonata.values import UNDEFINED, Sequence, Value, plain
-from gateway.asl.jsonpath.compare import is_number
+from gateway.asl.jsonpath.compare import in_order, is_number
 
 Term: TypeAlias = tuple[Node, bool]
 """What to sort by, and whether the largest comes first."""
@@ -52,6 +52,8 @@ def _order(left: Value, right: Value, position: int) -> int:
         raise failure("T2008", position=position)
     if isinstance(left, str) != isinstance(right, str):
         raise failure("T2007", left, right, position=position)
+    if isinstance(left, str):
+        left, right = in_order(left), in_order(right)
     return int(left > right) - int(left < right)
 
 

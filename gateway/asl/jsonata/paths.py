@@ -19,7 +19,6 @@ from gateway.asl.jsonata.values import (
     Constructed,
     Sequence,
     Value,
-    is_true,
     plain,
 )
 from gateway.asl.jsonpath.compare import is_number
@@ -235,7 +234,7 @@ def _selects(result: Value, at: int, count: int, frame: Frame) -> bool:
     if isinstance(result, list) and all(map(is_number, result)):
         frame.run.spend(len(result))
         return any(_place(each, count) == at for each in result)
-    return is_true(result)
+    return frame.run.holds(result)
 
 
 def compile_index(index: float) -> Stage:

@@ -26,7 +26,6 @@ class Pattern(Callee):
 
     def find(self, run: Run, text: str, start: int) -> Json | None:
         """The first match from ``start`` on. JsonataError: the time is over."""
-        run.spend_text(len(text) - start)
         if run.pattern_seconds <= 0:
             raise self._too_slow()
         began = time.perf_counter()
@@ -36,6 +35,7 @@ class Pattern(Callee):
             raise self._too_slow() from None
         finally:
             run.pattern_seconds -= time.perf_counter() - began
+        run.spend_text((len(text) if found is None else found.end()) - start)
         if found is None:
             return None
         start, end = found.span()

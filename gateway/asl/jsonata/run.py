@@ -8,7 +8,7 @@ from random import Random
 from typing import Final
 
 from gateway.asl.jsonata.errors import JsonataError, failure
-from gateway.asl.jsonata.values import UNDEFINED, Value
+from gateway.asl.jsonata.values import UNDEFINED, Function, Value
 
 MOST_WORK: Final = 250_000
 """Units of work of one evaluation: a node evaluated, an element or a few characters made."""
@@ -28,6 +28,8 @@ class Run:
         self.work = MOST_WORK
         self.depth = 0
         self.pattern_seconds = PATTERN_SECONDS
+        self.pictures: set[str] = set()
+        """Those by which a text was read already."""
         self._make_random = make_random
 
     @cached_property
@@ -46,6 +48,16 @@ class Run:
     def spend_text(self, characters: int) -> None:
         """Pay for a text before it is made."""
         self.spend(1 + characters // CHARACTERS)
+
+    def holds(self, value: Value) -> bool:
+        """Whether it counts as true in a condition: a list does if one of its elements does."""
+        if not isinstance(value, list):
+            return value is not UNDEFINED and not isinstance(value, Function) and bool(value)
+        for each in value:
+            self.spend(1)
+            if self.holds(each):
+                return True
+        return False
 
     def enter(self, height: int) -> None:
         """Go down into a function of so many nodes inside nodes; ``leave`` comes back."""

@@ -168,9 +168,13 @@ def match(run: Run, text: Value, pattern: Value, limit: Value) -> Value:
     found = Sequence()
     if limit == 0:
         return found
+    at = doubles = 0
     for each in matches(run, pattern, text):
+        # Places are counted in UTF-16, in which some characters take two.
+        doubles += sum(char > "\uffff" for char in text[at : each["start"]])
+        at = each["start"]
         found.append(
-            {"match": each["match"], "index": each["start"], "groups": list(each["groups"])}
+            {"match": each["match"], "index": at + doubles, "groups": list(each["groups"])}
         )
         if limit is not UNDEFINED and len(found) >= limit:
             break

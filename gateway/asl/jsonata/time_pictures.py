@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import regex
@@ -39,14 +39,12 @@ def read_moment(run: Run, text: str, picture: str) -> int | None:
     What is missing on the left is taken from now, what is missing on the right is the first
     moment. JsonataError D3136: something in between is missing.
     """
-    spec = _library().PictureFormat("datetime")
-    spec.parts = _parts(picture)
-    matchers = _library()._generate_regex(spec).parts  # noqa: SLF001 - nothing else makes them
-    pattern = "".join(
-        f"({regex.escape(part.value) if part.type == 'literal' else matcher.regex})"
-        for part, matcher in zip(spec.parts, matchers, strict=True)
-    )
-    found = Pattern(f"^{pattern}$", ignore_case=True, multiline=False).find(run, text, 0)
+    pattern, matchers = _pattern(picture)
+    if picture not in run.pictures:
+        # To compile it takes its time, whether somebody else has done so already or not.
+        run.spend(len(pattern.text))
+        run.pictures.add(picture)
+    found = pattern.find(run, text, 0)
     if found is None:
         return None
     given: dict[str, int] = {}
@@ -57,6 +55,19 @@ def read_moment(run: Run, text: str, picture: str) -> int | None:
             # A literal, or a name in the wrong case, which counts as missing.
             continue
     return _moment(given, _EPOCH + timedelta(milliseconds=run.at)) if given else None
+
+
+@lru_cache(maxsize=256)
+def _pattern(picture: str) -> tuple[Pattern, list[Any]]:
+    """The texts of a picture, and what the library makes of each group of them."""
+    spec = _library().PictureFormat("datetime")
+    spec.parts = _parts(picture)
+    matchers = _library()._generate_regex(spec).parts  # noqa: SLF001 - nothing else makes them
+    pattern = "".join(
+        f"({regex.escape(part.value) if part.type == 'literal' else matcher.regex})"
+        for part, matcher in zip(spec.parts, matchers, strict=True)
+    )
+    return Pattern(f"^{pattern}$", ignore_case=True, multiline=False), list(matchers)
 
 
 def _moment(given: Mapping[str, int], now: datetime) -> int:

@@ -84,15 +84,6 @@ def is_integer(value: Value) -> bool:
     return is_number(value) and (isinstance(value, int) or value.is_integer())
 
 
-def is_true(value: Value) -> bool:
-    """What counts as true in a condition."""
-    if isinstance(value, list):
-        return any(is_true(each) for each in value)
-    if isinstance(value, Function) or value is UNDEFINED:
-        return False
-    return bool(value)
-
-
 _SYMBOLS: Final[dict[type, str]] = {
     bool: "b",
     str: "s",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable
+from decimal import Decimal
 from typing import Any, Final
 
 from gateway.asl.scope import Json
 
+_DECIMAL: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,9})?")
+"""What Java reads as a decimal number."""
 MISSING: Final[Any] = object()
 """What a path in a filter gives that finds nothing; equal to nothing, itself included."""
 
@@ -42,22 +46,26 @@ def identity(value: Json) -> Hashable:
 
 
 def _equal(left: Json, right: Json) -> bool:
-    """Jayway lets a number equal the string that reads like it."""
+    """Jayway makes of the right side what the left one is: a text, or a number if it can."""
     if left is MISSING or right is MISSING:
         return False
     if isinstance(left, str) and is_number(right):
         return left == str(right)
     if is_number(left) and isinstance(right, str):
-        return str(left) == right
+        return _DECIMAL.fullmatch(right) is not None and Decimal(right) == Decimal(str(left))
     return same(left, right)
+
+
+def in_order(text: str) -> bytes:
+    """What texts are ordered by, in Java as in JavaScript: their UTF-16, not their characters."""
+    return text.encode("utf-16-be", "surrogatepass")
 
 
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Json, Json], bool]:
     def test(left: Json, right: Json) -> bool:
-        comparable = (is_number(left) and is_number(right)) or (
-            isinstance(left, str) and isinstance(right, str)
-        )
-        return comparable and compare(left, right)
+        if isinstance(left, str) and isinstance(right, str):
+            return compare(in_order(left), in_order(right))
+        return is_number(left) and is_number(right) and compare(left, right)
 
     return test
 
@@ -102,7 +110,7 @@ OPERATORS: dict[str, Callable[[Json, Json], bool]] = {
     ">": _ordered(lambda left, right: left > right),
     ">=": _ordered(lambda left, right: left >= right),
     "in": _in,
-    "nin": lambda left, right: not _in(left, right),
+    "nin": lambda left, right: isinstance(right, list) and not _in(left, right),
     "subsetof": _subset_of,
     "anyof": _any_of,
     "noneof": _none_of,

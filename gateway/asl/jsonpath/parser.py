@@ -89,6 +89,8 @@ def _segment(node: Any, text: str, depth: int) -> Segment:
             return Names(tuple(node.fields))
         case tree.Index():
             return Indices(tuple(node.indices))
+        case tree.Slice(start=None, end=None):
+            raise ExpressionError(f"A slice has a beginning or an end, [1:] or [:3], in '{text}'")
         case tree.Slice() if node.step is None:
             return Slice(node.start, node.end)
         case tree.Wildcard():

@@ -38,8 +38,8 @@ def compile_picker(
     if not isinstance(segment, Descend):
         return _picker(segment, compile_query)
     if isinstance(segment.to, Filter):
-        return _at_any_depth(_whole(compile_test(segment.to.test, compile_query)))
-    return _at_any_depth(_picker(segment.to, compile_query))
+        return at_any_depth(_whole(compile_test(segment.to.test, compile_query)))
+    return at_any_depth(_picker(segment.to, compile_query))
 
 
 def _picker(
@@ -84,7 +84,9 @@ def _whole(passes: Predicate) -> Picker:
     )
 
 
-def _at_any_depth(pick: Picker) -> Picker:
+def at_any_depth(pick: Picker) -> Picker:
+    """The picker over the value and all containers in it."""
+
     def found(value: Json, reading: Reading) -> Iterator[Json]:
         for each in _containers(value):
             reading.spend(1)

@@ -14,7 +14,7 @@ from gateway.asl.errors import ExpressionError
 from gateway.asl.jsonpath.compare import MISSING
 from gateway.asl.jsonpath.filters import Reader
 from gateway.asl.jsonpath.functions import FUNCTIONS, NoValueError
-from gateway.asl.jsonpath.pickers import bounded, compile_picker
+from gateway.asl.jsonpath.pickers import Picker, at_any_depth, bounded, compile_picker
 from gateway.asl.jsonpath.reading import Reading
 from gateway.asl.jsonpath.segments import (
     Call,
@@ -96,11 +96,16 @@ def _selector(
             return _required_index(index, place)
         case Names(names) if len(names) > 1 and last:
             return _merge(names)
+        case Descend(Names(names)) if len(names) > 1 and last:
+            return _over(at_any_depth(_merge_whole(names)))
         case _:
-            pick = compile_picker(segment, _query)
-            return lambda values, reading: bounded(
-                chain.from_iterable(pick(value, reading) for value in values), reading
-            )
+            return _over(compile_picker(segment, _query))
+
+
+def _over(pick: Picker) -> Selector:
+    return lambda values, reading: bounded(
+        chain.from_iterable(pick(value, reading) for value in values), reading
+    )
 
 
 def _required_name(name: str, place: str, *, last: bool) -> Selector:
@@ -143,6 +148,15 @@ def _merge(names: tuple[str, ...]) -> Selector:
         for value in values
         if isinstance(value, dict)
     ]
+
+
+def _merge_whole(names: tuple[str, ...]) -> Picker:
+    """``..['a','b']`` at the end of a path: an object of those of each object that has them all."""
+    return lambda value, _reading: (
+        [{name: value[name] for name in names}]
+        if isinstance(value, dict) and all(name in value for name in names)
+        else []
+    )
 
 
 def _call(call: Call, *, one: bool) -> Selector:
