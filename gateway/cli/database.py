@@ -39,7 +39,7 @@ def verify(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Check that the database is whole and executions are as their histories say.
+    """Check a database, and executions by their histories.
 
     What each running execution waits for is compared with what its history asks for, on a copy:
     a daemon may be running. Exit code 1 if there is a difference.
