@@ -1,6 +1,8 @@
 """JSONata: what expressions give, and that each of them ends."""
 
 import sys
+import threading
+from collections import UserDict
 from random import Random
 
 import pytest
@@ -347,3 +349,43 @@ def test_the_fast_way_down_a_path_gives_what_the_general_way_gives(document, nam
         patch.setattr(Compiler, "members", lambda *_: None)
         general = compile_jsonata(text)
     assert found(fast) == found(general)
+
+
+class Told(UserDict):
+    """Names that tell when an evaluation has begun to read them."""
+
+    def __init__(self, tell):
+        super().__init__()
+        self.tell = tell
+
+    def keys(self):
+        """As they are; and that is told."""
+        self.tell()
+        return super().keys()
+
+
+def test_one_that_ends_in_another_thread_takes_no_room():
+    """The limit of frames is the process's: an evaluation that began before and ends first must not
+    take back what a deep one still needs."""
+    begun, may_end = threading.Event(), threading.Event()
+
+    def wait():
+        begun.set()
+        assert may_end.wait(10)
+
+    def let_the_other_end():
+        may_end.set()
+        other.join()
+
+    def run(text, tell):
+        return compile_jsonata(text).evaluate(Told(tell), random=lambda: Random(1), at=0)
+
+    other = threading.Thread(target=run, args=("1", wait))
+    other.start()
+    assert begun.wait(10)
+    deep = "($f := function($n) { $n = 0 ? 0 : 1 + $f($n - 1) }; $f(150))"
+
+    def down(levels):
+        return down(levels - 1) if levels else run(deep, let_the_other_end)
+
+    assert down(sys.getrecursionlimit() // 20) == 150

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from random import Random
+from threading import Lock
 from typing import Any, Final
 
 import orjson
@@ -21,6 +22,32 @@ from gateway.asl.scope import Json
 
 FRAMES: Final = 10_000
 """Python's frames during an evaluation, enough for ``MOST_DEEP`` nodes wherever it is called."""
+
+
+class _Depth:
+    """Python's limit of frames, which is the whole process's: raised as long as anything is
+    evaluated, in whatever thread."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._users = 0
+        self._limit = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._limit = sys.getrecursionlimit()
+                sys.setrecursionlimit(max(self._limit, FRAMES))
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                sys.setrecursionlimit(self._limit)
+
+
+_DEPTH: Final = _Depth()
 
 
 def compile_jsonata(text: str) -> JsonataExpression:
@@ -55,19 +82,16 @@ class JsonataExpression:
         the bounds of ``run``.
         """
         run = Run(random, at)
-        limit = sys.getrecursionlimit()
-        sys.setrecursionlimit(max(limit, FRAMES))
         try:
-            run.spend(self._cost)
-            run.enter(self._height)
-            value = plain(self._node(UNDEFINED, Frame(dict(names), run)))
-            if value is UNDEFINED:
-                raise UndefinedError
-            _only_json(value)
+            with _DEPTH:
+                run.spend(self._cost)
+                run.enter(self._height)
+                value = plain(self._node(UNDEFINED, Frame(dict(names), run)))
+                if value is UNDEFINED:
+                    raise UndefinedError
+                _only_json(value)
         except RecursionError:
             raise failure("D1011") from None
-        finally:
-            sys.setrecursionlimit(limit)
         return value
 
 
