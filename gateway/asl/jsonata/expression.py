@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from random import Random
+from sys import getrecursionlimit, modules, setrecursionlimit
 from threading import Lock
 from typing import Any, Final
 
@@ -33,18 +33,20 @@ class _Depth:
         self._users = 0
         self._limit = 0
 
-    def __enter__(self) -> None:
+    def take(self) -> None:
+        """An evaluation begins."""
         with self._lock:
-            if not self._users:
-                self._limit = sys.getrecursionlimit()
-                sys.setrecursionlimit(max(self._limit, FRAMES))
             self._users += 1
+            if self._users == 1:
+                self._limit = getrecursionlimit()
+                setrecursionlimit(max(self._limit, FRAMES))
 
-    def __exit__(self, *_: object) -> None:
+    def give_back(self) -> None:
+        """It has ended."""
         with self._lock:
             self._users -= 1
             if not self._users:
-                sys.setrecursionlimit(self._limit)
+                setrecursionlimit(self._limit)
 
 
 _DEPTH: Final = _Depth()
@@ -82,16 +84,18 @@ class JsonataExpression:
         the bounds of ``run``.
         """
         run = Run(random, at)
+        _DEPTH.take()
         try:
-            with _DEPTH:
-                run.spend(self._cost)
-                run.enter(self._height)
-                value = plain(self._node(UNDEFINED, Frame(dict(names), run)))
-                if value is UNDEFINED:
-                    raise UndefinedError
-                _only_json(value)
+            run.spend(self._cost)
+            run.enter(self._height)
+            value = plain(self._node(UNDEFINED, Frame(dict(names), run)))
+            if value is UNDEFINED:
+                raise UndefinedError
+            _only_json(value)
         except RecursionError:
             raise failure("D1011") from None
+        finally:
+            _DEPTH.give_back()
         return value
 
 
@@ -107,14 +111,14 @@ def _only_json(value: Json) -> None:
 
 def _parse(text: str) -> Any:
     """The library's tree. Importing it takes time, which a start without JSONata is spared."""
-    limit, new = sys.getrecursionlimit(), "jsonata.parser" not in sys.modules
+    limit, new = getrecursionlimit(), "jsonata.parser" not in modules
     from jsonata.jexception import JException
     from jsonata.parser import Parser
 
     if new:
         # The library raises it for the whole process when it is imported. Later on it is left
         # alone: this may be a thread, and another one may be evaluating.
-        sys.setrecursionlimit(limit)
+        setrecursionlimit(limit)
     try:
         return Parser().parse(text, _pattern)
     except JException as error:

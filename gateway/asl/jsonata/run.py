@@ -28,9 +28,12 @@ class Run:
         self.work = MOST_WORK
         self.depth = 0
         self.pattern_seconds = PATTERN_SECONDS
-        self.pictures: set[str] = set()
-        """Those by which a text was read already."""
         self._make_random = make_random
+
+    @cached_property
+    def pictures(self) -> set[str]:
+        """Those by which a text was read already."""
+        return set()
 
     @cached_property
     def random(self) -> Random:
