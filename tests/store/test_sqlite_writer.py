@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sqlite3
 import threading
+from pathlib import Path
 
 import pytest
 import trio
@@ -17,6 +18,11 @@ from gateway.store.failures import StoreClosed, StoreConflict, StoreFull
 from gateway.store.protocol import Page
 from gateway.store.rows import DocumentRow
 from gateway.store.sqlite import open_sqlite
+
+
+def move(path, target):
+    """Another name for the file."""
+    Path(path).rename(target)
 
 
 async def test_what_is_queued_together_is_one_transaction(path):
@@ -222,3 +228,24 @@ async def test_reads_see_whole_units_while_others_write(path):
             nursery.start_soon(write)
             for _ in range(5):
                 nursery.start_soon(read)
+
+
+async def lose(path, end, target):
+    """One of the files that are open gets another name between two commits."""
+    async with open_sqlite(path) as store:
+        await store.commit(inserts(execution(1)))
+        move(f"{path}{end}", target)
+        with pytest.raises(StoreClosed):
+            await store.commit(inserts(execution(2)))
+        await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("end", ["", "-wal", "-shm"])
+async def test_files_that_are_removed_while_they_are_open_end_the_store(path, tmp_path, end):
+    """Nobody is told of a commit that goes there, and nothing of what was told before is lost: it
+    is in the database, wherever that is now."""
+    target = tmp_path / "away.db"
+    with pytest.raises(StoreClosed, match=f"{path}{end} was removed or replaced"):
+        await lose(path, end, target)
+    async with open_sqlite(path if end else str(target)) as store:
+        assert await store.last_execution() in {1, 2}

@@ -17,7 +17,7 @@ from gateway.store.sqlite.lock import MODE, hold
 from gateway.store.sqlite.readers import Readers
 from gateway.store.sqlite.schema import migrate
 from gateway.store.sqlite.store import SqliteStore
-from gateway.store.sqlite.wal import refuse_foreign_wal, write_again
+from gateway.store.sqlite.wal import refuse_foreign_wal, watch_files, write_again
 from gateway.store.sqlite.writer import OnCommit, OnFull, Writer
 
 READERS = 4
@@ -62,7 +62,7 @@ async def open_sqlite(
                     body.cancel()
 
                 readers = Readers(reading, fail)
-                writer = Writer(writing, fail, on_commit, on_full)
+                writer = Writer(writing, watch_files(file), fail, on_commit, on_full)
                 try:
                     yield SqliteStore(file, writer, readers)
                 finally:

@@ -1,10 +1,11 @@
-"""What an earlier daemon has left beside the database: its WAL, which SQLite takes for the file's
-own."""
+"""The WAL beside the database: what an earlier daemon has left there, which SQLite takes for the
+file's own, and whether ours is still there."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from gateway.store.failures import StoreUnusable
@@ -50,3 +51,25 @@ def write_again(connection: sqlite3.Connection, path: str) -> None:
             os.fsync(file.fileno())
     finally:
         connection.rollback()
+
+
+def watch_files(path: str) -> Callable[[], None]:
+    """Raises OSError, whenever called, once the database, its WAL or its shared memory is not the
+    file any more that SQLite has open: what is committed then is found by nobody afterwards."""
+    names = [Path(f"{path}{end}") for end in ("", "-wal", "-shm")]
+    opened = [(name, _identity(name)) for name in names]
+
+    def check() -> None:
+        for name, identity in opened:
+            if _identity(name) != identity:
+                raise FileNotFoundError(f"{name} was removed or replaced while it was open")
+
+    return check
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

@@ -51,11 +51,13 @@ class Writer:
     def __init__(
         self,
         connection: sqlite3.Connection,
+        check_files: Callable[[], None],
         on_failure: Callable[[BaseException], None],
         on_commit: OnCommit | None,
         on_full: OnFull | None,
     ) -> None:
         self._connection = connection
+        self._check_files = check_files
         self._on_failure = on_failure
         self._on_commit = on_commit
         self._on_full = on_full
@@ -97,6 +99,7 @@ class Writer:
             while self._gather(pending):
                 self.begun = perf_counter()
                 settled = self._write(pending)
+                self._stay_in_place()
                 self.begun = None
                 for _ in settled:
                     pending.popleft()
@@ -106,6 +109,16 @@ class Writer:
                 self._token.run_sync_soon(self._fail, list(pending), error)
         finally:
             self._connection.close()
+
+    def _stay_in_place(self) -> None:
+        """Nobody is told of what is in files that were removed. All of it gets into the database
+        while SQLite has them open."""
+        try:
+            self._check_files()
+        except OSError:
+            with suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
+            raise
 
     def _gather(self, pending: deque[_Job]) -> bool:
         """Add all that is queued, waiting only where nothing is pending; False at the end."""
