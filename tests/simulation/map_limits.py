@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 FAILURES = {"FAILED", "TIMED_OUT", "ABORTED"}
-_GRACE_SECONDS = 2.0
-"""For a start of children whose items are at hand."""
+_GRACE_SECONDS = 5.0
+"""For a start of children whose items are at hand; a slow disk takes more than two of them."""
 _FAR_GRACE_SECONDS = 20.0
 """For what has to do with S3, which takes its time and may be asked again."""
 _LIMITS = ("max_concurrency", "tolerated_failure_count", "tolerated_failure_percentage")

@@ -241,9 +241,12 @@ async def lose(path, end, target):
 
 
 @pytest.mark.parametrize("end", ["", "-wal", "-shm"])
-async def test_files_that_are_removed_while_they_are_open_end_the_store(path, tmp_path, end):
+async def test_files_that_are_removed_while_they_are_open_end_the_store(
+    path, tmp_path, monkeypatch, end
+):
     """Nobody is told of a commit that goes there, and nothing of what was told before is lost: it
     is in the database, wherever that is now."""
+    monkeypatch.setattr("gateway.store.sqlite.wal.LOOK_SECONDS", 0.0)
     target = tmp_path / "away.db"
     with pytest.raises(StoreClosed, match=f"{path}{end} was removed or replaced"):
         await lose(path, end, target)

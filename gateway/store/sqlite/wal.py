@@ -7,9 +7,13 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
+from typing import Final
 
 from gateway.store.failures import StoreUnusable
 
+LOOK_SECONDS: Final = 1.0
+"""As much as an operator who removes the files, and then kills the daemon, may take back."""
 _CHUNK_BYTES = 1 << 20
 _READ_VERSION = 19
 """Where in the file's header it says how it is to be read; in WAL mode it is 2."""
@@ -54,12 +58,20 @@ def write_again(connection: sqlite3.Connection, path: str) -> None:
 
 
 def watch_files(path: str) -> Callable[[], None]:
-    """Raises OSError, whenever called, once the database, its WAL or its shared memory is not the
-    file any more that SQLite has open: what is committed then is found by nobody afterwards."""
+    """Raises OSError, when called, once the database, its WAL or its shared memory is not the file
+    any more that SQLite has open: what is committed then is found by nobody afterwards.
+
+    It looks once in ``LOOK_SECONDS``: each look lets another thread take Python's lock.
+    """
     names = [Path(f"{path}{end}") for end in ("", "-wal", "-shm")]
     opened = [(name, _identity(name)) for name in names]
+    due = monotonic() + LOOK_SECONDS
 
     def check() -> None:
+        nonlocal due
+        if monotonic() < due:
+            return
+        due = monotonic() + LOOK_SECONDS
         for name, identity in opened:
             if _identity(name) != identity:
                 raise FileNotFoundError(f"{name} was removed or replaced while it was open")

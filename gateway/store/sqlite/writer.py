@@ -111,8 +111,8 @@ class Writer:
             self._connection.close()
 
     def _stay_in_place(self) -> None:
-        """Nobody is told of what is in files that were removed. All of it gets into the database
-        while SQLite has them open."""
+        """Where the files were removed, nobody is told of anything any more. All of it gets into
+        the database while SQLite has them open."""
         try:
             self._check_files()
         except OSError:
