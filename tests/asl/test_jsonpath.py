@@ -354,6 +354,16 @@ def test_a_filter_that_goes_through_the_document_for_each_element_is_cut_off(tex
         compile_path(text).read(document)
 
 
+@pytest.mark.parametrize("text", ["$.a[?(@ == $.b)]", "$.a[?(@ in $.a)]"])
+def test_a_comparison_of_what_is_nested_deeply_fails_the_state(text: str) -> None:
+    """As deep as an input may be; the interpreter's limit is nobody's defect."""
+    deep: object = 1
+    for _ in range(1000):
+        deep = [deep]
+    with pytest.raises(StateError, match="nested too deeply"):
+        compile_path(text).read({"a": [deep], "b": [deep]})
+
+
 def test_a_filter_may_look_for_a_thousand_values_among_a_thousand() -> None:
     """The bound leaves room for what somebody may want."""
     document = {"a": [{"id": each} for each in range(1000)], "b": list(range(500, 1500))}

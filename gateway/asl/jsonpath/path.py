@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from gateway.asl.errors import ExpressionError
+from gateway.asl.errors import ExpressionError, StateError
 from gateway.asl.jsonpath.filters import Reader
 from gateway.asl.jsonpath.reading import Reading
 from gateway.asl.jsonpath.segments import Indices, Names, Segment
@@ -102,7 +102,14 @@ def _keys(segments: tuple[Segment, ...]) -> tuple[str | int, ...] | None:
 
 
 def _over(read: Reader) -> Callable[[Json], Json]:
-    return lambda document: read(document, Reading(document))
+    def found(document: Json) -> Json:
+        try:
+            return read(document, Reading(document))
+        except RecursionError:
+            cause = "A JSONPath compares values that are nested too deeply"
+            raise StateError("States.Runtime", cause, located=True) from None
+
+    return found
 
 
 def _walk(keys: tuple[str | int, ...], explain: Callable[[Json], Json]) -> Callable[[Json], Json]:
