@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import random
 import select
@@ -31,6 +32,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
@@ -74,7 +76,8 @@ def run(
     """Answer the activity's tasks until SIGTERM or SIGINT: the task in hand is finished first.
 
     The heartbeat is sent every ``heartbeat_seconds`` (else HEARTBEAT_SECONDS, else 10): keep it
-    well below the state's HeartbeatSeconds. Raises SystemExit where no activity is named.
+    well below the state's HeartbeatSeconds. Raises SystemExit where no activity is named, and for
+    an interval that is none.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
@@ -83,14 +86,23 @@ def run(
         raise SystemExit(
             "Set ACTIVITY_ARN to the activity's ARN, or call run(..., activity_arn=...)."
         )
-    worker = Worker(
-        handler, arn, heartbeat_seconds or float(os.environ.get("HEARTBEAT_SECONDS", "10"))
-    )
+    worker = Worker(handler, arn, _interval(heartbeat_seconds))
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
     threading.Thread(target=_outlive_reader, daemon=True, name="output").start()
     worker.run()
+
+
+def _interval(given: float | None) -> float:
+    written = os.environ.get("HEARTBEAT_SECONDS", "10") if given is None else given
+    with suppress(ValueError):
+        if 0 < (seconds := float(written)) < math.inf:
+            return seconds
+    raise SystemExit(
+        "HEARTBEAT_SECONDS, or heartbeat_seconds of run(...), has to be a number above 0, "
+        f"not {written!r}."
+    )
 
 
 def _outlive_reader() -> None:

@@ -67,6 +67,11 @@ def _message(error: ErrorDetails, steps: list[int | str]) -> str:
         case "union_tag_invalid":
             right = re.findall(r"'([^']*)'", context["expected_tags"])
             message = f"unknown type {context['tag']!r}{suggestion(context['tag'], right)}"
+        case "model_type" | "model_attributes_type":
+            keys = _keys(error["loc"])
+            message = f"must be a mapping with {', '.join(keys)}" if keys else "must be a mapping"
+        case "too_short" if context["field_type"] == "Value":  # a secret
+            message = _MESSAGES["string_too_short"]
         case "string_pattern_mismatch":
             message = f"does not look right: write it as {_example(error['loc'])}"
         case kind if kind in _MESSAGES:
@@ -98,8 +103,6 @@ _MESSAGES = {
     "too_short": "must have at least {min_length} of them",
     "too_long": "must have at most {max_length} of them",
     "dict_type": "must be a mapping",
-    "model_type": "must be a mapping",
-    "model_attributes_type": "must be a mapping",
     "path_type": "must be a path",
     "literal_error": "must be {expected}",
 }

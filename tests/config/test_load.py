@@ -172,7 +172,18 @@ CASES = {
         "sinks:\n  s:\n    to: { type: webhook, url: nope }\n",
         "c.yaml:3: sinks.s.to.url: ",
     ),
-    "no mapping below": ("api: [1]\n", "c.yaml:1: api: must be a mapping"),
+    "no mapping below": (
+        "api: [1]\n",
+        "c.yaml:1: api: must be a mapping with credentials, insecure, listen",
+    ),
+    "no mapping of a machine": (
+        "machines: { m: m.json }\n",
+        "c.yaml:1: machines.m: must be a mapping with definition, substitutions",
+    ),
+    "an empty secret": (
+        "api: { credentials: { AK: '' } }\n",
+        "c.yaml:1: api.credentials.AK: must not be empty",
+    ),
     "no list": (
         "sinks:\n  s:\n    to: { type: webhook, url: http://h/ }\n    when: FAILED\n",
         "c.yaml:4: sinks.s.when: must be a list",

@@ -238,6 +238,16 @@ def test_a_worker_without_an_activity_says_what_is_missing():
     assert "ACTIVITY_ARN" in done.stderr
 
 
+@pytest.mark.parametrize("written", ["0", "-1", "nan", "inf", "soon"])
+def test_an_interval_that_is_none_is_told(start_worker, written):
+    """Without a pause between them, heartbeats would be all that the daemon hears."""
+    worker = start_worker("def handle(order, context): pass", heartbeat=written)
+    _, stderr = worker.communicate(timeout=20)
+    assert worker.returncode == 1
+    assert stderr.startswith("HEARTBEAT_SECONDS, or")
+    assert f"not {written!r}" in stderr
+
+
 def test_the_import_is_light():
     """Programs of users import it: it must not drag in boto3, trio or pydantic before it polls."""
     code = "import sys, gateway.worker; print(*{'boto3', 'trio', 'pydantic'} & set(sys.modules))"

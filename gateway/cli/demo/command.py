@@ -1,4 +1,4 @@
-"""``stategate demo``: the main job before your eyes, on stand-ins, in half a minute."""
+"""``stategate demo``: the main job before your eyes, on stand-ins, in about ten seconds."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ def demo(
     from gateway.cli.demo.stand_ins import broker, cloud, receiver
     from gateway.cli.demo.story import Story
 
+    # As Ctrl-C does: what it has started ends with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     story = Story()
     with (
         tempfile.TemporaryDirectory(prefix="stategate-demo-") as folder,
