@@ -16,8 +16,8 @@ from gateway.http.sizes import TooLarge
 if TYPE_CHECKING:
     from gateway.aws.connections import Reply
 
-_MOST_BYTES: Final = 16 * 1024 * 1024
-"""Of an answer. Ten messages of SQS have 1 MiB, and more where JSON escapes it."""
+_MOST_BYTES: Final = 24 * 1024 * 1024
+"""Of an answer. Ten messages of SQS have 1 MiB each, and twice that where all of it is quotes."""
 _NO_CREDENTIALS: Final = (
     "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role"
 )

@@ -172,11 +172,16 @@ _SELDOM = ("functions", "connections", "roles")
 
 
 def _read(path: Path) -> Json:
+    """The document, read as sources read theirs: another parser would take other numbers."""
+    from gateway.sources.bodies import TooDeep, parse_json
+
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-        return json.loads(text)
+        return parse_json(text)
     except OSError as error:
         fail(f"{path} cannot be read: {error.strerror}")
+    except TooDeep as error:
+        fail(f"{path} can never be taken: {error}")
     except ValueError as error:
         fail(f"{'the standard input' if str(path) == '-' else path} is no JSON: {error}")
 

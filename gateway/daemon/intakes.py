@@ -121,4 +121,11 @@ class Intakes:
         # A path may have two routes for a while: the newer one takes the requests. So a sender, who
         # may ask no second time, does not wait for a queue or a consumer group to be left.
         overlaps = settings.source.type == "webhook"
-        return Service(settings, partial(settings.source.run, intake), report.status, overlaps)
+        return Service(settings, partial(self._run, settings, intake), report.status, overlaps)
+
+    async def _run(self, settings: TriggerSettings, intake: Intake) -> None:
+        try:
+            await settings.source.run(intake)
+        finally:
+            # A trigger that has been removed would have its last lag for ever.
+            self._metrics.lag(intake.trigger, None)

@@ -97,9 +97,12 @@ class Metrics:
         """Letters were written for this trigger or sink."""
         self.letters_written[origin] += count
 
-    def lag(self, source: str, messages: float) -> None:
-        """The source's lag as it is now."""
-        self.source_lag[source] = messages
+    def lag(self, source: str, messages: float | None) -> None:
+        """The source's lag as it is now; None: nobody watches it any more."""
+        if messages is None:
+            self.source_lag.pop(source, None)
+        else:
+            self.source_lag[source] = messages
 
     def committed(self, seconds: float) -> None:
         """A transaction became durable after this time; said on the writer's thread."""

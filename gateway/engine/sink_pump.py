@@ -65,6 +65,9 @@ class SinkPump:
         self._route: SinkRoute | None = None
         self._gone: str | None = None
         self._failures = 0
+        self._probed: str | None = None
+        """The notification that was last sent as a probe."""
+        self._failed_probes = 0
         self._probe_at = 0
         self._busy: set[str] = set()
         self._news = trio.Event()
@@ -75,7 +78,7 @@ class SinkPump:
         """Go on with these settings, open again; None: the sink has been removed."""
         self._route = route
         self._gone = None
-        self._failures = 0
+        self._failures = self._failed_probes = 0
         self.wake()
 
     def wake(self) -> None:
@@ -148,6 +151,7 @@ class SinkPump:
             return now
         if (at := max(self._probe_at, heads[0].due)) > now:
             return min(at, *(route.deadline(row) for row in heads))
+        self._probed = heads[0].id
         self._begin(nursery, heads[0])
         return None
 
@@ -205,7 +209,7 @@ class SinkPump:
 
     # ------------------------------------------------------------------ what came of it
     async def _accepted(self, row: NotificationRow) -> None:
-        self._failures = 0
+        self._failures = self._failed_probes = 0
         self._gone = None
         unit: list[Change] = [DeleteNotification(row.id)]
         if is_dead_letter(row.sink):
@@ -222,8 +226,10 @@ class SinkPump:
             return
         pause = self._pause(route.retry, row.attempts + 1, failure)
         if self._failures >= PROBE_AFTER:
-            probes = self._failures - PROBE_AFTER + 1
-            self._probe_at = now + self._pause(route.retry, probes, failure)
+            # What was under way together fails together: only a probe that fails makes the next
+            # pause longer, or a hiccup of a second would be followed by the longest of them.
+            self._failed_probes += row.id == self._probed
+            self._probe_at = now + self._pause(route.retry, self._failed_probes + 1, failure)
         again = row._replace(
             attempts=row.attempts + 1,
             due=min(now + pause, route.deadline(row)),

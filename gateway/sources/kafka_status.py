@@ -17,15 +17,19 @@ class Status:
         self._intake = intake
         self._log = intake.log.bind(group=source.group)
         self._troubles: dict[str, str] = {}
-        self._ends: Mapping[Partition, int] = {}
+        self._ends: Mapping[Partition, int] | None = None
+        """None while the brokers have not been asked about what is assigned now."""
+        self._joined = False
+        """Whether the group has given us a share, be it an empty one."""
         self._positions: dict[Partition, int | None] = {}
         self._out_of_range = 0
         intake.report("starting")
 
     def assigned(self, positions: Mapping[Partition, int | None]) -> None:
         """These partitions are ours; None where nothing has been read yet."""
+        self._joined = True
         self._positions = dict(positions)
-        self._ends = {}
+        self._ends = None
         # What held up an earlier connection is over; a topic may still be missing.
         self._troubles = {place: why for place, why in self._troubles.items() if place == "topics"}
         self._log.info("kafka partitions assigned", partitions=sorted(map(str, positions)))
@@ -48,7 +52,7 @@ class Status:
 
     def health(self, health: Health) -> None:
         """What the brokers said when last asked."""
-        if health.away is None:
+        if health.away is None and self._joined:
             self._ends = health.ends
         self._note("brokers", health.away and f"no answer from the brokers: {health.away}")
         absent = ", ".join(health.missing)
@@ -84,8 +88,11 @@ class Status:
             out_of_range=self._out_of_range,
         )
 
-    def _lag(self) -> int:
-        """Records that wait for us, as of the last look at the brokers."""
+    def _lag(self) -> int | None:
+        """Records that wait for us, as of the last look at the brokers; None before there was one:
+        that nothing waits would be good news, and nobody has said so."""
+        if self._ends is None:
+            return None
         return sum(
             max(0, end - (self._positions.get(partition) or 0))
             for partition, end in self._ends.items()

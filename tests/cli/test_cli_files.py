@@ -165,9 +165,20 @@ def test_try_names_the_triggers_there_are(stategate, config):
     assert "orders, plain" in said
 
 
-@pytest.mark.parametrize("bad", ["{", None])
+def test_try_reads_numbers_as_sources_do(stategate, config):
+    """One beyond 64 bits starts what it would start."""
+    given = '{"id": 36893488147419103232}'
+    code, said, _ = stategate("try", config, "plain", "--message", "-", "--json", given=given)
+    assert (code, json.loads(said)["input"]) == (0, {"id": 3.6893488147419103e19})
+
+
+NO_JSON = ["{", '{"n": NaN}', r'"\ud800"', "[" * 2_000 + "]" * 2_000]
+"""Python's own parser would read some of it."""
+
+
+@pytest.mark.parametrize("bad", [*NO_JSON, None])
 def test_try_tells_of_a_message_that_cannot_be_read(stategate, config, tmp_path, bad):
-    """No JSON, no file: a sentence each."""
+    """No JSON, nested too deep, no file: a sentence each."""
     message = tmp_path / "message.json"
     if bad is not None:
         message.write_text(bad)

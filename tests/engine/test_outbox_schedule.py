@@ -151,6 +151,19 @@ async def test_a_sink_that_fails_ten_times_is_probed(autojump_clock):
         assert len({notification.id for notification in sink.accepted}) == 200
 
 
+async def test_a_hiccup_of_a_busy_sink_is_over_in_seconds(autojump_clock):
+    """What fails side by side is one failure of the sink, not a row of thirty-two."""
+    away = Away()
+    sink = FakeSink(away, seconds=0.2)
+    async with World(route(sink)).running() as world:
+        await world.tell(*(execution(number) for number in range(1, 201)))
+        await trio.sleep(0.5)
+        assert (await world.outbox.status())["ops"]["failures"] == CONCURRENCY
+        away.down = False
+        await trio.sleep(10)
+        assert len(sink.accepted) == 200
+
+
 async def test_failures_of_one_do_not_slow_the_sink_while_others_are_accepted(autojump_clock):
     """Ten failures count only in a row."""
 

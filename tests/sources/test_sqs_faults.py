@@ -133,3 +133,21 @@ async def test_a_call_that_always_fails_is_no_hot_loop(fault):
             stand_in.plan = lambda *_: None
             await trigger.until(lambda: len(trigger.started) == 1, 30)
             nursery.cancel_scope.cancel()
+
+
+async def test_ten_messages_of_the_greatest_length_are_received():
+    """A MiB each, every character of them escaped where the answer has it."""
+    trigger, length = FakeTrigger(), 1024 * 1024
+    with SqsStandIn() as stand_in:
+        stand_in.fill("orders", ['"' * length] * 10)
+        source = SqsSource(
+            type="sqs",
+            queue_url=stand_in.queue_url("orders"),
+            endpoint_url=stand_in.url,
+            wait_seconds=1,
+        )
+        async with open_tools("us-east-1") as tools, trio.open_nursery() as nursery:
+            nursery.start_soon(source.run, trigger.intake(concurrency=10, aws=tools.aws))
+            await trigger.until(lambda: stand_in.queue("orders").counts() == (0, 0), 30)
+            nursery.cancel_scope.cancel()
+    assert [len(message.body) for message in trigger.started] == [length] * 10
