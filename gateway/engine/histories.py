@@ -21,6 +21,7 @@ from gateway.asl.codec import decode, document_numbers
 from gateway.asl.events import Event, Shown, history
 from gateway.asl.execution import Execution
 from gateway.asl.frame import Identity
+from gateway.errors import ApiError
 from gateway.store.protocol import Store
 from gateway.store.rows import ExecutionRow
 
@@ -164,20 +165,33 @@ class Histories:
     async def page(
         self, row: ExecutionRow, size: int, after: int | None, *, newest_first: bool
     ) -> HistoryPage:
-        """Up to ``size`` events; ``after`` is what the page before said, None for the first one."""
+        """Up to ``size`` events; ``after`` is what the page before said, None for the first one.
+
+        Raises ApiError ExecutionDoesNotExist where retention has deleted the execution meanwhile.
+        """
         reader = await self._reader(row)
         async with reader.lock:
             read = reader.backwards if newest_first else reader.forwards
             try:
                 page = await read(size, after)
-            except BaseException:
+            except BaseException as failure:
                 # It may have folded half a row.
                 reader.rewind()
+                if isinstance(failure, KeyError):
+                    # A document went between two reads.
+                    await self._must_be_there(row)
                 raise
+        if not page.events:
+            await self._must_be_there(row)
         if after is None and page.after is None and row.status != "RUNNING":
             self._forget(row.id, reader)
         self._make_room()
         return page
+
+    async def _must_be_there(self, row: ExecutionRow) -> None:
+        if await self._store.execution_by_id(row.id) is None:
+            message = f"Execution Does Not Exist: '{row.arn}'"
+            raise ApiError("ExecutionDoesNotExist", message)
 
     async def whole(self, row: ExecutionRow) -> list[Event]:
         """All events; nothing stays in memory."""

@@ -8,6 +8,7 @@ import trio
 from gateway.engine import histories
 from gateway.engine.engine import Engine
 from gateway.engine.starts import StartRequest
+from gateway.errors import ApiError
 from gateway.store.memory import MemoryStore
 from gateway.store.rows import ExecutionRow
 from tests.engine.rig import ACTIVITY, TASK, machine, running
@@ -258,3 +259,39 @@ async def test_a_document_in_several_events_is_one_text(autojump_clock):
         events = await engine.history((await start(engine)).arn)
         output = events[4]["stateExitedEventDetails"]["output"]
         assert events[5]["stateEnteredEventDetails"]["input"] is output
+
+
+class SweepingStore(MemoryStore):
+    """Retention comes before the read of this name."""
+
+    before = ""
+
+    async def _sweep(self, read):
+        if read == self.before:
+            assert await self.sweep(2**60, 10)
+
+    async def history(self, execution, first=0, limit=None):
+        """As the store has it by then."""
+        await self._sweep("history")
+        return await super().history(execution, first, limit)
+
+    async def documents(self, execution, numbers=None):
+        """As the store has them by then."""
+        await self._sweep("documents")
+        return await super().documents(execution, numbers)
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("before", ["history", "documents"])
+async def test_one_that_is_forgotten_while_it_is_read_does_not_exist(before, newest_first):
+    """It has no empty history, and is no defect."""
+    store = SweepingStore()
+    async with running(store) as engine:
+        quick = {"Type": "Pass", "Result": "x" * 5000, "End": True}
+        row, _ = await engine.catalog.create_machine("m", machine(P=quick))
+        started = (await engine.start([StartRequest(row.arn, "a", "{}")]))[0].row
+        ended = await engine.execution(started.arn)
+        assert (await engine.histories.page(ended, 10, None, newest_first=newest_first)).events
+        store.before = before
+        with pytest.raises(ApiError, match="ExecutionDoesNotExist"):
+            await engine.histories.page(ended, 10, None, newest_first=newest_first)
