@@ -14,7 +14,7 @@ from gateway.asl.outline import outline
 from gateway.asl.resources import ACTIVITY, called, family
 from gateway.asl.validation import accepted
 from gateway.config.checks import Named
-from gateway.config.json_lines import line_of
+from gateway.config.json_lines import JsonLines
 from gateway.config.settings import MachineSettings
 from gateway.config.wording import suggestion
 from gateway.engine.arns import Arns
@@ -63,6 +63,7 @@ def unanswered_tasks(
 ) -> Iterator[Problem]:
     """Warnings for tasks that nothing in this configuration, or in this version, answers."""
     known = {arns.activity(name) for name in named.activities}
+    lines = JsonLines(text)
     for pointer, resource, given in _tasks(json.loads(text), ""):
         if family(resource) != ACTIVITY:
             names = None if given is None else [name.removesuffix(".$") for name in given]
@@ -73,7 +74,7 @@ def unanswered_tasks(
         else:
             continue
         for said in found:
-            yield _problem(machine.definition, text, pointer, said, warning=True)
+            yield _problem(machine.definition, lines, pointer, said, warning=True)
 
 
 def _unknown_connection(
@@ -117,15 +118,16 @@ def _findings(file: Path, text: str) -> Iterator[Problem]:
     except RecursionError:
         yield Problem("", "is nested too deeply", str(file), 1)
         return
+    lines = JsonLines(text)
     try:
         accepted(text)
     except DefinitionError as bad:
         for diagnostic in bad.diagnostics:
             said = f"{diagnostic.message} ({diagnostic.code}){_meant(diagnostic, document)}"
             warning = diagnostic.severity == "WARNING"
-            yield _problem(file, text, diagnostic.location, said, warning=warning)
+            yield _problem(file, lines, diagnostic.location, said, warning=warning)
     for place, said in advise(document):
-        yield _problem(file, text, place, said, warning=True)
+        yield _problem(file, lines, place, said, warning=True)
 
 
 def _meant(diagnostic: Diagnostic, document: Json) -> str:
@@ -139,8 +141,8 @@ def _meant(diagnostic: Diagnostic, document: Json) -> str:
 _TARGET = re.compile(r"^Missing '\w+' target: (.+)")
 
 
-def _problem(file: Path, text: str, pointer: str, message: str, *, warning: bool) -> Problem:
-    return Problem(pointer, message, str(file), line_of(text, pointer), warning)
+def _problem(file: Path, lines: JsonLines, pointer: str, message: str, *, warning: bool) -> Problem:
+    return Problem(pointer, message, str(file), lines.line_of(pointer), warning)
 
 
 def _tasks(value: Json, pointer: str) -> Iterator[tuple[str, str, dict[str, Json] | None]]:

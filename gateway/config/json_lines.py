@@ -10,21 +10,38 @@ _WHITESPACE = " \t\r\n"
 _DECODER = json.JSONDecoder()
 
 
-def line_of(text: str, pointer: str) -> int:
-    """The 1-based line of a place in valid JSON, or of the nearest one around it.
+class JsonLines:
+    """Where the places of a valid JSON text stand. What is in it is read once, as far as somebody
+    asks for it."""
 
-    The pointer is a diagnostic's: ``/States/P/Branches[0]/StartAt``, nothing in it escaped.
-    """
-    at, rest = _skip(text, 0), re.sub(r"\[(\d+)\]", r"/\1", pointer).strip("/")
-    while rest:
-        for key, key_at, value_at in _children(text, at):
-            if rest == key or rest.startswith(f"{key}/"):
-                rest = rest[len(key) + 1 :]
-                at = value_at if rest else key_at
-                break
-        else:
-            break
-    return text.count("\n", 0, at) + 1
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._children: dict[int, dict[str, tuple[int, int]]] = {}
+        """What is in the value that begins at a place: where each key and its value begin."""
+
+    def line_of(self, pointer: str) -> int:
+        """The 1-based line of a place, or of the nearest one around it.
+
+        The pointer is a diagnostic's: ``/States/P/Branches[0]/StartAt``, nothing in it escaped.
+        """
+        at, rest = _skip(self._text, 0), re.sub(r"\[(\d+)\]", r"/\1", pointer).strip("/")
+        while rest and (found := self._child(at, rest)) is not None:
+            key_at, value_at, rest = found
+            at = value_at if rest else key_at
+        return self._text.count("\n", 0, at) + 1
+
+    def _child(self, at: int, rest: str) -> tuple[int, int, str] | None:
+        """Where what the pointer names first begins, and the rest of the pointer."""
+        if at not in self._children:
+            children = _children(self._text, at)
+            self._children[at] = {key: (key_at, value_at) for key, key_at, value_at in children}
+        parts = rest.split("/")
+        # The name of a state may have slashes.
+        for length in range(1, len(parts) + 1):
+            places = self._children[at].get("/".join(parts[:length]))
+            if places is not None:
+                return *places, "/".join(parts[length:])
+        return None
 
 
 def _children(text: str, at: int) -> Iterator[tuple[str, int, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.config.json_lines import line_of
+from gateway.config.json_lines import JsonLines
 
 TEXT = """
 { "a": 1,
@@ -38,4 +38,4 @@ TEXT = """
 )
 def test_line(pointer, line):
     """A place has the line of its key; what is not there, of the nearest place around it."""
-    assert line_of(TEXT, pointer) == line
+    assert JsonLines(TEXT).line_of(pointer) == line
