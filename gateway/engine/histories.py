@@ -169,24 +169,31 @@ class Histories:
 
         Raises ApiError ExecutionDoesNotExist where retention has deleted the execution meanwhile.
         """
+        try:
+            page = await self._page(row, size, after, newest_first)
+        except LookupError:
+            # A document or the definition went between two reads.
+            await self._must_be_there(row)
+            raise
+        if not page.events:
+            await self._must_be_there(row)
+        if after is None and page.after is None and row.status != "RUNNING":
+            self._readers.pop(row.id, None)
+        self._make_room()
+        return page
+
+    async def _page(
+        self, row: ExecutionRow, size: int, after: int | None, newest_first: bool
+    ) -> HistoryPage:
         reader = await self._reader(row)
         async with reader.lock:
             read = reader.backwards if newest_first else reader.forwards
             try:
-                page = await read(size, after)
-            except BaseException as failure:
+                return await read(size, after)
+            except BaseException:
                 # It may have folded half a row.
                 reader.rewind()
-                if isinstance(failure, KeyError):
-                    # A document went between two reads.
-                    await self._must_be_there(row)
                 raise
-        if not page.events:
-            await self._must_be_there(row)
-        if after is None and page.after is None and row.status != "RUNNING":
-            self._forget(row.id, reader)
-        self._make_room()
-        return page
 
     async def _must_be_there(self, row: ExecutionRow) -> None:
         if await self._store.execution_by_id(row.id) is None:
@@ -206,7 +213,7 @@ class Histories:
                 before = trio.current_time() - KEEP_SECONDS
                 for number, reader in list(self._readers.items()):
                     if reader.used_at <= before:
-                        self._forget(number, reader)
+                        del self._readers[number]
             self._used = trio.Event()
 
     async def _reader(self, row: ExecutionRow) -> _Reader:
@@ -228,10 +235,6 @@ class Histories:
                 return
             del self._readers[number]
             room += size
-
-    def _forget(self, number: int, reader: _Reader) -> None:
-        if self._readers.get(number) is reader:
-            del self._readers[number]
 
 
 def _fitting(events: list[Event]) -> list[Event]:

@@ -110,7 +110,8 @@ async def test_a_map_run_is_redriven_with_its_parent(api):
     activity = "arn:aws:states:us-east-1:123456789012:activity:work"
     task = await api.call("get_activity_task", activityArn=activity)
     shown = await api.call("describe_map_run", mapRunArn=run)
-    assert (shown["redriveCount"], shown["redriveDate"]) == (1, redriven["redriveDate"])
+    assert shown["redriveCount"] == 1
+    assert shown["redriveDate"] >= redriven["redriveDate"]  # its state is entered a moment later
     counts = shown["executionCounts"]
     assert (counts["running"], counts["pendingRedrive"], counts["total"]) == (1, 1, 2)
     waiting = ("PENDING_REDRIVE", "REDRIVABLE_BY_MAP_RUN", 0)

@@ -280,9 +280,14 @@ class SweepingStore(MemoryStore):
         await self._sweep("documents")
         return await super().documents(execution, numbers)
 
+    async def revision(self, revision):
+        """As the store has it by then."""
+        await self._sweep("revision")
+        return await super().revision(revision)
+
 
 @pytest.mark.parametrize("newest_first", [False, True])
-@pytest.mark.parametrize("before", ["history", "documents"])
+@pytest.mark.parametrize("before", ["history", "documents", "revision"])
 async def test_one_that_is_forgotten_while_it_is_read_does_not_exist(before, newest_first):
     """It has no empty history, and is no defect."""
     store = SweepingStore()
@@ -292,6 +297,7 @@ async def test_one_that_is_forgotten_while_it_is_read_does_not_exist(before, new
         started = (await engine.start([StartRequest(row.arn, "a", "{}")]))[0].row
         ended = await engine.execution(started.arn)
         assert (await engine.histories.page(ended, 10, None, newest_first=newest_first)).events
+        await engine.catalog.delete_machine(row.arn)
         store.before = before
         with pytest.raises(ApiError, match="ExecutionDoesNotExist"):
             await engine.histories.page(ended, 10, None, newest_first=newest_first)

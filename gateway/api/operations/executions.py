@@ -232,7 +232,11 @@ class Executions:
     async def describe_machine(self, request: Request) -> Response:
         """DescribeStateMachineForExecution: the machine as it was when the execution began."""
         row = await self._execution(request)
-        revision = await self._catalog.stored_revision(row.revision)
+        try:
+            revision = await self._catalog.stored_revision(row.revision)
+        except LookupError:
+            await self._execution(request)  # retention may have come between
+            raise
         label = row.machine_arn.partition("/")[2]
         return {
             "stateMachineArn": row.machine_arn,
