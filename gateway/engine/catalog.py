@@ -7,7 +7,9 @@ live here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Literal, NamedTuple, TypeVar
 from uuid import uuid4
@@ -53,6 +55,7 @@ class Catalog:
         self._current: dict[str, RevisionRow] = {}
         self._activities: dict[str, ActivityRow] = {}
         self._last_revision = 0
+        self._starting: Counter[str] = Counter()
         self._compiled = Compiled(store)
         self.changing = trio.Lock()
         """Held by whoever changes what is here or belongs to it."""
@@ -109,6 +112,19 @@ class Catalog:
         if row.status == "DELETING":
             raise ApiError("StateMachineDeleting", f"State Machine Is Deleting: '{arn}'")
         return row
+
+    @contextmanager
+    def starting(self, arns: Collection[str]) -> Iterator[None]:
+        """Keep machines in the store from before ``active_machine`` until what it allows is begun:
+        with a machine go the revisions of which the store knows no execution."""
+        self._starting.update(arns)
+        try:
+            yield
+        finally:
+            self._starting.subtract(arns)
+            for arn in arns:
+                if not self._starting[arn]:
+                    del self._starting[arn]
 
     def machines(self) -> list[MachineRow]:
         """All machines, by name."""
@@ -277,7 +293,7 @@ class Catalog:
         return arn in self._machines and self._machines[arn].status == "DELETING"
 
     async def delete_machine(self, arn: str) -> None:
-        """Delete a machine: at once if nothing of it runs, else when its last execution has ended.
+        """Delete a machine: at once if nothing of it runs or is about to, else after that.
 
         From now on nothing new is started. A machine that is not there is deleted already.
         """
@@ -295,7 +311,7 @@ class Catalog:
 
     async def _reap(self, arn: str) -> None:
         machine = self._machines.get(arn)
-        if machine is None or machine.status != "DELETING":
+        if machine is None or machine.status != "DELETING" or arn in self._starting:
             return
         running = ExecutionFilter(machine_arn=arn, status="RUNNING")
         if not (await self._store.executions(running, Page(1))).rows:

@@ -134,9 +134,10 @@ class Express:
 
         Raises ApiError ExecutionLimitExceeded, StateMachineDoesNotExist, StateMachineDeleting.
         """
-        row = await self._row(wanted)
-        kept = ExpressRow(**{name: getattr(row, name) for name in ExpressRow._fields})
-        await self._begin(row, [Insert(kept), *self._announce(row)])
+        with self._catalog.starting({wanted.target.machine_arn}):
+            row = await self._row(wanted)
+            kept = ExpressRow(**{name: getattr(row, name) for name in ExpressRow._fields})
+            await self._begin(row, [Insert(kept), *self._announce(row)])
         return row
 
     async def start_sync(self, wanted: ExpressStart) -> ExecutionRow:

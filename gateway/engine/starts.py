@@ -121,7 +121,8 @@ class Starts:
         keys = {(request.machine_arn, request.name) for request in requests}
         await self._reserve(keys)
         try:
-            return await self._start(requests, positions, letters)
+            with self._catalog.starting({machine for machine, _ in keys}):
+                return await self._start(requests, positions, letters)
         finally:
             for key in keys:
                 self._beginning.pop(key).set()

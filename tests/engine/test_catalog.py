@@ -189,6 +189,22 @@ async def test_a_machine_in_use_is_deleted_when_its_last_execution_has_ended(cat
     assert catalog.machine(machine.arn) is None
 
 
+async def test_a_machine_that_is_about_to_be_started_stays_until_it_is(catalog, store):
+    """Its revision would be swept from under the execution that a start has yet to commit."""
+    machine, revision = await catalog.create_machine("m", definition())
+    with catalog.starting({machine.arn}):
+        with catalog.starting({machine.arn}):
+            await catalog.delete_machine(machine.arn)
+        await catalog.reap()
+        await store.sweep(2**60, 10)
+        assert await store.revision(revision.id) == revision
+        with pytest.raises(ApiError, match="StateMachineDeleting"):
+            catalog.active_machine(machine.arn)
+    await catalog.reap()
+    await store.sweep(2**60, 10)
+    assert await store.revision(revision.id) is None
+
+
 async def test_what_does_not_exist_is_named(catalog):
     """StateMachineDoesNotExist and ActivityDoesNotExist carry the ARN."""
     arn = catalog.machine_arn("none")

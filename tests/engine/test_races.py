@@ -6,13 +6,17 @@ from __future__ import annotations
 import pytest
 import trio
 
+from gateway.engine.express import ExpressStart
+from gateway.engine.publications import Target
+from gateway.engine.starts import StartRequest
 from gateway.engine.timers import Timers
 from gateway.engine.tokens import read_token
 from gateway.errors import ApiError
-from gateway.store.changes import DeleteTimer, EndExecution, Upsert
+from gateway.store.changes import DeleteTimer, EndExecution, Insert, Upsert
 from gateway.store.failures import StoreFull
 from gateway.store.memory import MemoryStore
-from gateway.store.rows import HistoryRow, TimerRow
+from gateway.store.protocol import ExecutionFilter, Page
+from gateway.store.rows import ExecutionRow, ExpressRow, HistoryRow, TimerRow
 from tests.engine.rig import ACTIVITY, TASK, clock, machine, running, wait_status
 from tests.engine.test_engine import PASS, differences, put_machine
 
@@ -296,3 +300,42 @@ async def test_an_execution_is_not_advanced_before_its_start_is_known(autojump_c
         assert (await engine.execution(execution)).status == "ABORTED"
         assert not engine._door._hot
         assert engine._timers._armed == {}
+
+
+class SlowToBegin(MemoryStore):
+    """An execution's first commit waits until it is let go."""
+
+    def __init__(self):
+        super().__init__()
+        self.waiting, self.free = trio.Event(), trio.Event()
+
+    async def commit(self, unit):
+        """Write the unit, when it may be written."""
+        begun = (c.row for c in unit if isinstance(c, Insert))
+        if any(isinstance(row, ExecutionRow | ExpressRow) for row in begun):
+            self.waiting.set()
+            await self.free.wait()
+        await super().commit(unit)
+
+
+@pytest.mark.parametrize("kind", ["STANDARD", "EXPRESS"])
+async def test_a_start_has_its_revision_though_the_machine_is_deleted_meanwhile(
+    kind, autojump_clock
+):
+    """What a sweep takes before the commit would be missing at the next restart."""
+    store = SlowToBegin()
+    text = machine(W={"Type": "Wait", "Seconds": 9, "End": True})
+    async with running(store) as engine, trio.open_nursery() as nursery:
+        row, revision = await engine.catalog.create_machine("m", text, type=kind)
+        if kind == "STANDARD":
+            nursery.start_soon(engine.start, [StartRequest(row.arn, "a", "{}")])
+        else:
+            wanted = ExpressStart(Target(row.arn), "a", "{}", None)
+            nursery.start_soon(engine.start_express, wanted)
+        await store.waiting.wait()
+        await engine.catalog.delete_machine(row.arn)
+        await store.sweep(2**60, 10)
+        store.free.set()
+    standard = await store.executions(ExecutionFilter(), Page(1))
+    [left] = [*standard.rows, *await store.express()]
+    assert await store.revision(left.revision) == revision
