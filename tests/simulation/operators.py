@@ -53,15 +53,19 @@ class Publisher:
 
     async def work(self, times: int) -> None:
         """Some changes and starts, one after the other."""
-        await self._until_heard(
-            lambda engine: engine.catalog.create_machine(NAME, self._definition)
-        )
-        changes = (self._update, self._publish, self._lead, self._delete, self._remove)
-        for number in range(times):
-            await trio.sleep(self._dice.random() * 20)
-            with suppress(Down, ApiError, StoreFull):
-                await self._dice.choice(changes)()
-            await self._start(f"published-{number}")
+        self.busy += 1
+        try:
+            await self._until_heard(
+                lambda engine: engine.catalog.create_machine(NAME, self._definition)
+            )
+            changes = (self._update, self._publish, self._lead, self._delete, self._remove)
+            for number in range(times):
+                await trio.sleep(self._dice.random() * 20)
+                with suppress(Down, ApiError, StoreFull):
+                    await self._dice.choice(changes)()
+                await self._start(f"published-{number}")
+        finally:
+            self.busy -= 1
 
     @property
     def _definition(self) -> str:
