@@ -110,11 +110,12 @@ class Engine:
         """Recover, then keep timers, calls and outbox going until cancelled."""
         await self.recover()
         async with trio.open_nursery() as nursery:
+            # What is to be taken up is read before anything can begin, or it would be begun twice.
+            await nursery.start(self.express.run)
+            await nursery.start(self.map_runs.run)
             nursery.start_soon(self._timers.run)
-            nursery.start_soon(self.express.run)
             nursery.start_soon(self._outbox.run)
             nursery.start_soon(self._say)
-            nursery.start_soon(self.map_runs.run)
             nursery.start_soon(self._nested.run)
             await nursery.start(self._dispatcher.run)
             nursery.start_soon(self.histories.forget_unused)

@@ -122,11 +122,16 @@ class Express:
         self._ended: dict[int, ExecutionRow] = {}
         self._log = structlog.get_logger("express")
 
-    async def run(self) -> None:
-        """Run again what a crash has cut off, then fire timers, until cancelled."""
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Run again what a crash has cut off, then fire timers, until cancelled.
+
+        Started when it knows what that is: only then may others begin.
+        """
+        cut_off = await self._store.express()
+        task_status.started()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._timers.run)
-            for row in await self._store.express():
+            for row in cut_off:
                 await self._again(row)
 
     async def start(self, wanted: ExpressStart) -> ExecutionRow:

@@ -66,13 +66,18 @@ class MapRuns:
         self._pumps: dict[MapRunKey, MapRunPump] = {}
         self._nursery: trio.Nursery | None = None
 
-    async def run(self) -> None:
-        """Take up what is open and keep the pumps going, until cancelled."""
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Take up what is open and keep the pumps going, until cancelled.
+
+        Started when it knows what is open: only then may others begin.
+        """
+        left_open = await self._store.open_map_runs()
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             try:
-                for row in await self._store.open_map_runs():
+                for row in left_open:
                     self._open(row)
+                task_status.started()
                 await trio.sleep_forever()
             finally:
                 self._nursery = None

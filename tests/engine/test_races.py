@@ -37,6 +37,7 @@ ENDLESS = {
     },
 }
 WORK = {"StartAt": "T", "States": {"T": TASK}}
+SLEEP = {"Type": "Wait", "Seconds": 9, "End": True}
 BUSY = machine(P={"Type": "Parallel", "Branches": [WORK, ENDLESS], "End": True})
 
 
@@ -324,7 +325,7 @@ async def test_a_start_has_its_revision_though_the_machine_is_deleted_meanwhile(
 ):
     """What a sweep takes before the commit would be missing at the next restart."""
     store = SlowToBegin()
-    text = machine(W={"Type": "Wait", "Seconds": 9, "End": True})
+    text = machine(W=SLEEP)
     async with running(store) as engine, trio.open_nursery() as nursery:
         row, revision = await engine.catalog.create_machine("m", text, type=kind)
         if kind == "STANDARD":
@@ -339,3 +340,25 @@ async def test_a_start_has_its_revision_though_the_machine_is_deleted_meanwhile(
     standard = await store.executions(ExecutionFilter(), Page(1))
     [left] = [*standard.rows, *await store.express()]
     assert await store.revision(left.revision) == revision
+
+
+class SlowToSayWhatIsLeft(LateStore):
+    """What a crash has cut off is read slowly."""
+
+    async def express(self):
+        """All as of the end of the reading."""
+        await trio.sleep(5)
+        return await super().express()
+
+
+async def test_an_express_execution_begun_while_the_engine_starts_runs_once(autojump_clock):
+    """The engine took it for one that a crash had cut off, and began it again beside itself."""
+    store = SlowToSayWhatIsLeft()
+    async with running(store) as engine:
+        row, _ = await engine.catalog.create_machine("m", machine(W=SLEEP), type="EXPRESS")
+        store.seconds = 7
+        started = await engine.start_express(ExpressStart(Target(row.arn), "a", "{}", None))
+        ends = []
+        engine.on_end.append(ends.append)
+        await trio.sleep(60)
+        assert [row.id for row in ends] == [started.id]
