@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import structlog
 
@@ -19,6 +19,7 @@ from gateway.daemon.clock import now
 from gateway.daemon.reload import Reloader
 from gateway.daemon.state import State
 from gateway.daemon.system import Core, Edge
+from gateway.errors import ApiError
 from gateway.sources.kafka import KafkaSource
 from gateway.store.changes import MovePosition
 from gateway.store.rows import PositionRow
@@ -55,17 +56,27 @@ class _Own:
         return {"changed": await self._reloader.reload()}
 
     async def set_position(self, request: Request) -> Response:
-        """Move a position while nobody reads there: its source is stopped and started around it."""
+        """Move a position while nobody reads there: its source is stopped and started around it.
+
+        The broker is told first, since the larger of its offset and ours counts. Raises ApiError
+        SourceDoesNotExist, and Unavailable where the broker does not take it.
+        """
         row = PositionRow(
             request["source"], request["topic"], request["partition"], request["offset"]
         )
-        async with self._edge.sources.paused(self._readers(row.source)):
+        readers = self._readers(row.source)
+        source = next((each for each in readers.values() if row.topic in each.topics), None)
+        if source is None:
+            message = f"No trigger reads the topic {row.topic!r} in the group {row.source!r}"
+            raise ApiError("SourceDoesNotExist", message)
+        async with self._edge.sources.paused(readers):
+            await source.place(row)
             await self._core.store.commit([MovePosition(row, force=True)])
         return {}
 
-    def _readers(self, group: str) -> Sequence[str]:
-        return [
-            name
+    def _readers(self, group: str) -> Mapping[str, KafkaSource]:
+        return {
+            name: trigger.source
             for name, trigger in self._state.config.settings.triggers.items()
             if isinstance(trigger.source, KafkaSource) and trigger.source.group == group
-        ]
+        }

@@ -56,6 +56,8 @@ RELEASE_SECONDS = 4.0
 COMMIT_SECONDS = 1.0
 CLOSE_SECONDS = 3.0
 PLACE_SECONDS = 10.0
+LEAVE_SECONDS = 3.0
+"""How long a broker may take until it knows a group whose members have left to be empty."""
 
 
 @dataclass(slots=True)
@@ -326,13 +328,28 @@ async def _commit_offset(settings: KafkaSource, partition: TopicPartition, offse
         async with asyncio.timeout(PLACE_SECONDS):
             await consumer.start()
             consumer.assign([partition])
-            await consumer.commit({partition: offset})
+            await _commit_when_empty(consumer, partition, offset)
     except CommitFailedError as error:
         raise Unavailable(f"the group {settings.group} has members; stop them first") from error
     except (KafkaError, TimeoutError) as error:
         raise Unavailable(reason_of(error)) from error
     finally:
         await _close(consumer)
+
+
+async def _commit_when_empty(
+    consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int
+) -> None:
+    last = asyncio.get_running_loop().time() + LEAVE_SECONDS
+    while True:
+        try:
+            await consumer.commit({partition: offset})
+        except CommitFailedError:
+            if asyncio.get_running_loop().time() > last:
+                raise
+            await asyncio.sleep(0.1)
+        else:
+            return
 
 
 async def _close(consumer: AIOKafkaConsumer) -> None:

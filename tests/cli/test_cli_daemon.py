@@ -128,16 +128,12 @@ def test_letters_are_listed_shown_retried_and_dropped(stategate, daemon):
     assert "There is no letter." in stategate("letters", "list")[1]
 
 
-def test_positions_are_set_and_listed(stategate):
-    """The next offset to be read, forwards and back."""
+def test_a_position_that_nobody_reads_from_is_refused(stategate):
+    """It would be stored, and nothing would ever come of it."""
+    code, said = stategate("positions", "set", "group", "shop.orders", "0", "42")
+    assert code == 1
+    assert "No trigger reads the topic 'shop.orders' in the group 'group'" in said
     assert "There is no position." in stategate("positions")[1]
-    assert stategate("positions", "set", "group", "shop.orders", "0", "42")[0] == 0
-    assert stategate("positions", "set", "group", "shop.orders", "0", "7")[0] == 0
-    _, said = stategate("positions", "--json")
-    assert json.loads(said)["positions"] == [
-        {"source": "group", "topic": "shop.orders", "partition": 0, "offset": 7}
-    ]
-    assert "shop.orders" in stategate("positions", "--group", "group")[1]
 
 
 def test_a_backup_is_whole_and_verifies(stategate, daemon, tmp_path):

@@ -11,9 +11,8 @@ from gateway.api.operations.operation import Operation, Service
 from gateway.api.operations.stategate_model import STATEGATE
 from gateway.api.paging import next_token, page_size, read_token
 from gateway.engine.letters import Letters
-from gateway.store.changes import MovePosition
 from gateway.store.protocol import Page, Store
-from gateway.store.rows import LetterRow, PositionRow
+from gateway.store.rows import LetterRow
 
 
 def stategate(
@@ -25,8 +24,7 @@ def stategate(
 ) -> Service:
     """What the command line asks a running daemon.
 
-    ``plugged`` are operations of STATEGATE that the daemon serves itself: Reload, and any of those
-    here that it has to do in another way.
+    ``plugged`` are those that need more of the daemon: Reload and SetPosition.
     """
     own = _Own(store, letters, health)
     table: dict[str, Operation] = {
@@ -35,7 +33,6 @@ def stategate(
         "RetryLetter": own.retry_letter,
         "DropLetter": own.drop_letter,
         "ListPositions": own.list_positions,
-        "SetPosition": own.set_position,
         "ListExecutions": executions.list_any,
         "ListAnswers": executions.list_answers,
         "Status": own.status,
@@ -80,14 +77,6 @@ class _Own:
         """How far each partition has been read."""
         rows = await self._store.positions(request.get("source"))
         return {"positions": [row._asdict() for row in rows]}
-
-    async def set_position(self, request: Request) -> Response:
-        """Set a position anywhere; its source sees it at its next start."""
-        row = PositionRow(
-            request["source"], request["topic"], request["partition"], request["offset"]
-        )
-        await self._store.commit([MovePosition(row, force=True)])
-        return {}
 
     async def status(self, _: Request) -> Response:
         """What /healthz says."""
