@@ -175,8 +175,8 @@ class Histories:
             # A document or the definition went between two reads.
             await self._must_be_there(row)
             raise
-        if not page.events:
-            await self._must_be_there(row)
+        # What went while it was read has left a page with gaps, or one that looks like the last.
+        await self._must_be_there(row)
         if after is None and page.after is None and row.status != "RUNNING":
             self._readers.pop(row.id, None)
         self._make_room()

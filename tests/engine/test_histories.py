@@ -11,7 +11,7 @@ from gateway.engine.starts import StartRequest
 from gateway.errors import ApiError
 from gateway.store.memory import MemoryStore
 from gateway.store.rows import ExecutionRow
-from tests.engine.rig import ACTIVITY, TASK, machine, running
+from tests.engine.rig import ACTIVITY, TASK, machine, running, wait_status
 
 TURNS = 120
 LOOP = machine(
@@ -301,3 +301,24 @@ async def test_one_that_is_forgotten_while_it_is_read_does_not_exist(before, new
         store.before = before
         with pytest.raises(ApiError, match="ExecutionDoesNotExist"):
             await engine.histories.page(ended, 10, None, newest_first=newest_first)
+
+
+async def test_a_page_of_one_that_is_forgotten_is_not_taken_for_the_last(
+    autojump_clock, monkeypatch
+):
+    """What was read before would be given, and look like all that there was."""
+    monkeypatch.setattr(histories, "_ROWS", 1)
+    store = SweepingStore()
+    async with running(store) as engine:
+        states = {
+            "W": {"Type": "Wait", "Seconds": 1, "Next": "P"},
+            "P": {"Type": "Pass", "End": True},
+        }
+        row, _ = await engine.catalog.create_machine("m", machine(**states))
+        started = (await engine.start([StartRequest(row.arn, "a", "{}")]))[0].row
+        await wait_status(engine, started.arn, "SUCCEEDED")
+        ended = await engine.execution(started.arn)
+        page = await engine.histories.page(ended, 1, None, newest_first=False)
+        store.before = "history"
+        with pytest.raises(ApiError, match="ExecutionDoesNotExist"):
+            await engine.histories.page(ended, 1, page.after, newest_first=False)
