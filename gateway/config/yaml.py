@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import yaml
 from yaml.reader import ReaderError
@@ -19,6 +19,9 @@ from yaml.reader import ReaderError
 from gateway.errors import Problem
 
 Json: TypeAlias = Any
+
+VALUES_MAX: Final = 1_000_000
+"""Of a document with its aliases written out: ten lines of aliases to aliases are billions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,14 @@ def read_yaml(text: str, problems: list[Problem]) -> Document:
     except RecursionError:
         problems.append(Problem("", "is nested too deeply", line=1))
         return Document(None, {})
+    except _TooMany as bad:
+        problems.extend(bad.args)
+        return Document(None, {})
     return Document(value, reader.lines)
+
+
+class _TooMany(Exception):
+    """Its argument is the Problem that the document has too many values."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -78,8 +88,13 @@ class _Reader:
     lines: dict[str, int] = field(default_factory=dict)
     around: set[int] = field(default_factory=set)
     """The nodes that contain the present one: an alias to one of them has no end."""
+    read: int = 0
 
     def value(self, node: yaml.Node, path: str) -> Json:
+        self.read += 1
+        if self.read > VALUES_MAX:
+            said = f"one value too many: {VALUES_MAX:,} may be, aliases written out"
+            raise _TooMany(Problem(path, said, line=_line(node)))
         self.lines.setdefault(path, _line(node))
         if id(node) in self.around:
             return self.refuse(node, path, "an alias must not contain itself")

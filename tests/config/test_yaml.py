@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.config import yaml
 from gateway.config.yaml import read_yaml
 
 
@@ -109,3 +110,13 @@ def test_bad(text, expected):
     _, [(line, path, message)] = read(text)
     assert (line, path) == expected[:2]
     assert message.startswith(expected[2])
+
+
+@pytest.mark.parametrize("around", ["[{}]", "{{ <<: [{}] }}"])
+def test_aliases_of_aliases(around, monkeypatch):
+    """Ten lines would be billions of values, and checking them would have no end."""
+    monkeypatch.setattr(yaml, "VALUES_MAX", 1000)
+    more = (f"a{n + 1}: &a{n + 1} {around.format(f'*a{n},' * 99)}" for n in range(9))
+    _, [(line, path, message)] = read("\n".join(["a0: &a0 {}", *more]))
+    assert (line, path[:2]) == (1, "a2")
+    assert message == "one value too many: 1,000 may be, aliases written out"
