@@ -24,6 +24,8 @@ class Cursor:
     """The last ``settled`` that the broker has."""
     outstanding: int = 0
     """Batches that went to the trio side and are not settled."""
+    passed: int = 0
+    """How many of these are of a place that the log no longer has; they say nothing of the new."""
 
     @property
     def full(self) -> bool:
@@ -46,5 +48,16 @@ class Cursor:
 
     def settle(self, offset: int, *, last: bool) -> None:
         """Everything below is on disk; ``last`` says that the batch is done with it."""
-        self.settled = offset
         self.outstanding -= last
+        if self.passed:
+            self.passed -= last
+        else:
+            self.settled = offset
+
+    def move(self, offset: int, *, told: bool) -> None:
+        """The log goes on there; ``told`` says that the broker knows it."""
+        # One below: the new place itself is news. Were it not stored until a record comes, a start
+        # would ask for the lost position again, and `latest` would skip what came meanwhile.
+        self.handed = offset - 1
+        self.settled, self.committed = offset, offset if told else None
+        self.passed = self.outstanding

@@ -227,3 +227,20 @@ async def test_an_offset_that_the_log_no_longer_has_is_reported(cluster: Cluster
         await trigger.until(lambda: len(trigger.started) == 3)
         assert trigger.reported(out_of_range=1)
     assert trigger.rows[topic, 0] == 3
+
+
+async def test_the_broker_forgets_a_lost_offset_before_anything_is_read(cluster: Cluster) -> None:
+    """The larger of its offset and ours counts: were the daemon killed now, and the log as long as
+    it once was at the next start, all that came in between would be skipped."""
+    topic, trigger = cluster.topic(), KafkaTrigger()
+    settings = source(cluster, topic)
+    cluster.produce(topic, numbers(0, 3))
+    trigger.rows[topic, 0] = 1000
+    told = []
+
+    async def rewind(row):
+        told.append(await trio.to_thread.run_sync(cluster.committed, settings.group, topic))
+
+    trigger.rewind = rewind
+    async with reading(settings, trigger):
+        await trigger.until(lambda: told == [0])
