@@ -123,8 +123,13 @@ class Cluster:
         self.trace.say("kafka", f"partition {partition} begins at {log.start}")
 
     def make_anew(self, partition: int) -> None:
-        """The log begins at 0, empty; the group's offset may survive that."""
+        """The log begins at 0, empty; the group's offset may survive that.
+
+        Once: a second one could be as long as the first was read, and nobody can tell them apart.
+        """
         log = self.logs[partition]
+        if log.made:
+            return
         self._lose(partition, len(log.entries))
         log.start, log.made = 0, log.made + 1
         if self.dice.random() < 0.7:
