@@ -95,8 +95,7 @@ class Engine:
 
     # --------------------------------------------------------------------- running
     async def recover(self) -> None:
-        """Read what is outstanding; once, after the catalog is loaded and before anything is
-        started."""
+        """Read what is outstanding; once, with the catalog loaded and before anything is begun."""
         await self._starts.recover()
         await self.store.renew_intervals(self.now())
         for row in await self.store.tasks():

@@ -8,6 +8,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+import httpx
 import orjson
 import trio
 
@@ -76,9 +77,11 @@ def _measure(folder: Path, definition: dict[str, object], count: int) -> Figures
         listing = client.call("ListStateMachines")["stateMachines"]
         client.call("ListExecutions", stateMachineArn=listing[0]["stateMachineArn"])
         figures["one page of ListExecutions"] = ((time.perf_counter() - began) * 1000, "ms")
-        began = time.perf_counter()
-        daemon.health()
-        figures["/healthz"] = ((time.perf_counter() - began) * 1000, "ms")
+        # httpx.get would make a TLS context first, which takes ten times as long.
+        with httpx.Client() as plain:
+            began = time.perf_counter()
+            plain.get(f"{daemon.url}/healthz").raise_for_status()
+            figures["/healthz"] = ((time.perf_counter() - began) * 1000, "ms")
         spent = cpu_seconds(daemon.pid)
         time.sleep(REST_SECONDS)
         spent = cpu_seconds(daemon.pid) - spent
