@@ -54,10 +54,10 @@ class Cursor:
         else:
             self.settled = offset
 
-    def move(self, offset: int, *, told: bool) -> None:
-        """The log goes on there; ``told`` says that the broker knows it."""
+    def move(self, offset: int) -> None:
+        """The log goes on there, whatever is in work."""
         # One below: the new place itself is news. Were it not stored until a record comes, a start
         # would ask for the lost position again, and `latest` would skip what came meanwhile.
         self.handed = offset - 1
-        self.settled, self.committed = offset, offset if told else None
+        self.settled, self.committed = offset, None
         self.passed = self.outstanding

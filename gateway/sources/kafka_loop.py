@@ -271,17 +271,20 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
     ) -> None:
         """The log no longer has these positions: go on at the start."""
         offsets = await self._starts(list(lost))
-        # Or the lost one, being larger than ours, would count at the next start, and the log may
-        # have grown beyond it by then.
-        told = await self._tell_broker(offsets)
         if assignment is not self._assignment:
             return
-        for partition, offset in offsets.items():
-            cursor = assignment.cursors.get(Partition(*partition))
-            if cursor is not None and partition in self._consumer.assignment():
-                self._consumer.seek(partition, offset)
-                cursor.move(offset, told=told)
-                self._post(OutOfRange(Partition(*partition), lost[partition], offset))
+        ours = [p for p in self._consumer.assignment() if Partition(*p) in assignment.cursors]
+        moved = {partition: offsets[partition] for partition in ours if partition in offsets}
+        for partition, offset in moved.items():
+            self._consumer.seek(partition, offset)
+            assignment.cursors[Partition(*partition)].move(offset)
+        # Before our row goes back: the larger one counts, and at the next start the log may have
+        # grown beyond the lost one.
+        await self._commit()
+        if assignment is not self._assignment:
+            return
+        for partition, offset in moved.items():
+            self._post(OutOfRange(Partition(*partition), lost[partition], offset))
 
     async def _upkeep(self) -> None:
         """Commit, and look how the cluster is: now and then, or each time if something is wrong."""
@@ -304,19 +307,16 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
     async def _commit(self) -> None:
         """Tell the broker what is settled. Best effort: the rows are what counts."""
         cursors = self._assignment.cursors
-        due = {p: at for p, c in cursors.items() if c.due and (at := c.settled) is not None}
-        if not due or not await self._tell_broker(due):
+        due = {partition: cursor.settled for partition, cursor in cursors.items() if cursor.due}
+        if not due:
+            return
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await self._consumer.commit({TopicPartition(*p): at for p, at in due.items()})
+        except (KafkaError, TimeoutError):
             return
         for partition, cursor in cursors.items():  # Those that were not revoked meanwhile.
             cursor.committed = due.get(partition, cursor.committed)
-
-    async def _tell_broker(self, offsets: Mapping[Partition, int]) -> bool:
-        try:
-            async with asyncio.timeout(COMMIT_SECONDS):
-                await self._consumer.commit({TopicPartition(*p): at for p, at in offsets.items()})
-        except (KafkaError, TimeoutError):
-            return False
-        return True
 
 
 def commit_offset(settings: KafkaSource, partition: Partition, offset: int) -> None:
