@@ -33,7 +33,8 @@ enum told { CREATED = CALLS, SYNC_FAILED, SENT };
 struct control {
     int64_t calls[CALLS][FILES];
     int64_t call, file;    /* which kind of call fails ... */
-    int64_t first, last;   /* ... from its n-th to its m-th; counted from when this was set */
+    int64_t first, last;   /* ... from its n-th to its m-th */
+    int64_t seen;          /* how many of that kind there were since there is an action */
     int64_t action;
     int64_t hits;          /* how many have failed */
     int64_t released;      /* 1 lets go those that hang */
@@ -129,9 +130,10 @@ static void tell(int told, int file, const char *name, const void *content, size
 
 /* Counts the call; what shall happen to it. One that hangs does so in here. */
 static enum action next(enum call call, enum file file) {
-    int64_t count = __atomic_add_fetch(&control->calls[call][file], 1, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&control->calls[call][file], 1, __ATOMIC_SEQ_CST);
     if (control->action == NONE || control->call != call || control->file != file) return NONE;
-    if (count < control->first || count > control->last) return NONE;
+    int64_t seen = __atomic_add_fetch(&control->seen, 1, __ATOMIC_SEQ_CST);
+    if (seen < control->first || seen > control->last) return NONE;
     enum action action = control->action;
     int64_t hits = __atomic_add_fetch(&control->hits, 1, __ATOMIC_SEQ_CST);
     if (action == SHORT_FULL) return hits == 1 ? SHORT : FAIL_FULL;

@@ -74,7 +74,7 @@ class Place(NamedTuple):
 
 _CALLS = int(Call.LOCK) + 1
 _COUNTERS = _CALLS * len(File)
-_CALL, _FILE, _FIRST, _LAST, _ACTION, _HITS, _RELEASED = range(_COUNTERS, _COUNTERS + 7)
+_CALL, _FILE, _FIRST, _LAST, _SEEN, _ACTION, _HITS, _RELEASED = range(_COUNTERS, _COUNTERS + 8)
 FOR_GOOD = 1 << 60
 
 
@@ -108,13 +108,13 @@ class Shim:
     def arm(self, place: Place, action: Action, nth: int, *, lasting: bool = False) -> None:
         """The n-th call of that kind from now on fails, alone or with all after it."""
         self.disarm()
-        first = self._words[place.call * len(File) + place.file] + nth
         self._words[_CALL], self._words[_FILE] = place
-        self._words[_FIRST] = first
-        self._words[_LAST] = first + FOR_GOOD if lasting else first
+        self._words[_FIRST] = nth
+        self._words[_LAST] = nth + FOR_GOOD if lasting else nth
         if action is Action.SHORT_THEN_FULL:
-            self._words[_LAST] = self._words[_FIRST] + 1
-        self._words[_HITS] = self._words[_RELEASED] = 0
+            self._words[_LAST] = nth + 1
+        self._words[_SEEN] = self._words[_HITS] = self._words[_RELEASED] = 0
+        # The last: the daemon goes on meanwhile, and counts from here.
         self._words[_ACTION] = action
 
     def disarm(self) -> None:
