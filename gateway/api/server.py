@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Final
 
 import trio
 from starlette.responses import PlainTextResponse
+from starlette.responses import Response as HttpResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api.bounded import Bounded
@@ -16,6 +19,7 @@ from gateway.api.protocol import Protocol
 from gateway.http import server as http_server
 from gateway.http.limits import Limits
 from gateway.http.server import HttpServer
+from gateway.store.failures import StoreClosed
 
 IDLE_SECONDS: Final = 30.0
 
@@ -67,9 +71,9 @@ class Server:
                 await self._protocol(scope, receive, send)
                 return
             case "/healthz", "GET" | "HEAD":
-                response = await self._health.show()
+                response = await _shown(self._health.show)
             case "/metrics", "GET" | "HEAD":
-                response = await self._metrics.show()
+                response = await _shown(self._metrics.show)
             case ("/" | "/healthz" | "/metrics") as path, _:
                 allowed = "POST" if path == "/" else "GET, HEAD"
                 response = PlainTextResponse("Method Not Allowed", 405, {"allow": allowed})
@@ -80,6 +84,14 @@ class Server:
     async def _close_polls(self, stopping: trio.Event) -> None:
         await stopping.wait()
         self._protocol.close()
+
+
+async def _shown(show: Callable[[], Awaitable[HttpResponse]]) -> HttpResponse:
+    try:
+        return await show()
+    except StoreClosed as closed:
+        # Its disk has failed: that ends the daemon, which says why.
+        return PlainTextResponse(str(closed), HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def listen(address: str) -> socket.socket:

@@ -15,6 +15,8 @@ from typing import Any
 import structlog
 import trio
 
+from gateway.store.failures import StoreClosed
+
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 HEALTHY_SECONDS = 60.0
@@ -134,6 +136,9 @@ class Services:
         log = self._log.bind(**{self._kind: name})
         try:
             await service.run()
+        except StoreClosed:
+            # It is the daemon that is at its end.
+            raise
         except Exception as bug:
             log.exception("it crashed and will be started again")
             return _reason(bug)

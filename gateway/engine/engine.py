@@ -269,14 +269,14 @@ class Engine:
     async def return_task(self, token: str) -> None:
         """The poller had gone before the hand-out reached it: the task waits again, at the head.
 
-        While the disk is full, that waits for room. Nobody else would ever return it, so it cannot
-        be cancelled.
+        While the disk is full, that waits for room; where it has failed, the task stays handed out.
+        Nobody else would ever return it, so it cannot be cancelled.
         """
         named = read_token(token)
         if named is not None:
             stimulus = stimuli.Return(named.number, named.hash)
             try:
-                with trio.CancelScope(shield=True):
+                with trio.CancelScope(shield=True), suppress(StoreClosed):
                     await self._door.handle(named.execution, stimulus)
             except StoreFull:
                 self._own.send_nowait((named.execution, stimulus))

@@ -18,7 +18,7 @@ import trio
 from gateway.asl import stimuli
 from gateway.asl.stimuli import Stimulus
 from gateway.engine.catalog import Catalog
-from gateway.engine.door import Committed, Door, newborn
+from gateway.engine.door import FULL_RETRY_SECONDS, Committed, Door, newborn
 from gateway.engine.execution_log import execution_log
 from gateway.engine.histories import Histories
 from gateway.engine.hot import Hot
@@ -26,6 +26,7 @@ from gateway.engine.publications import Target
 from gateway.engine.timers import Timers
 from gateway.errors import ApiError
 from gateway.store.changes import Change, DeleteExpress, Insert, Unit
+from gateway.store.failures import StoreClosed, StoreFull
 from gateway.store.map_runs import MapRunRow, machine_of
 from gateway.store.memory import MemoryStore
 from gateway.store.protocol import Store
@@ -216,10 +217,18 @@ class Express:
 
     async def _again(self, kept: ExpressRow) -> None:
         row = ExecutionRow(**kept._asdict())
-        try:
-            await self._begin(row, [])
-        except Exception:
-            self._log.exception("an Express execution cannot be run again", execution=row.arn)
+        while True:
+            try:
+                await self._begin(row, [])
+            except StoreFull:
+                await trio.sleep(FULL_RETRY_SECONDS)
+                continue
+            except StoreClosed:
+                raise
+            except Exception:
+                said = "an Express execution cannot be run again"
+                self._log.exception(said, execution=row.arn)
+            return
 
     async def _begin(self, row: ExecutionRow, changes: list[Change]) -> None:
         self._running.add(row.id)

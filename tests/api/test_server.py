@@ -15,6 +15,7 @@ from gateway.api.bounded import Bounded
 from gateway.api.health import Health
 from gateway.api.server import listen
 from gateway.errors import ConfigError
+from gateway.store.failures import StoreClosed
 
 
 async def get(api, path):
@@ -48,6 +49,17 @@ async def test_metrics(api):
     assert float(samples["stategate_activity_task_age_seconds"]) > 0
     assert float(samples["stategate_task_token_age_seconds"]) == 0
     assert "stategate_commit_seconds_count" in samples
+
+
+async def test_a_page_of_a_disk_that_has_failed(api, monkeypatch):
+    """503 with the reason, not a defect: the daemon is at its end."""
+
+    async def failed():
+        raise StoreClosed("the database cannot be read any more")
+
+    monkeypatch.setattr(api.store, "stats", failed)
+    answer = await get(api, "/metrics")
+    assert (answer.status_code, answer.text) == (503, "the database cannot be read any more")
 
 
 @pytest.mark.parametrize(("path", "method", "status"), [("/", "GET", 405), ("/x", "POST", 404)])

@@ -10,6 +10,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from gateway.daemon.services import HEALTHY_SECONDS, Service, Services
+from gateway.store.failures import StoreClosed
 
 
 class Fake:
@@ -59,6 +60,21 @@ async def test_a_crash_is_shown_and_the_service_started_again(services, autojump
     assert services.status()["orders"]["reason"] == "ValueError: no such queue"
     await trio.sleep(7)
     assert broken.starts == [0, 1, 3, 7]
+
+
+async def test_a_disk_that_has_failed_is_no_crash(autojump_clock):
+    """It ends them all: what is left to do is to say why, once."""
+
+    async def crash():
+        raise StoreClosed("the disk is broken")
+
+    with pytest.RaisesGroup(StoreClosed), structlog.testing.capture_logs() as said:
+        async with trio.open_nursery() as nursery:
+            services = Services("source", nursery, structlog.get_logger())
+            await services.configure({"orders": Fake("a", crash).service})
+            await trio.sleep(1)
+            nursery.cancel_scope.cancel()
+    assert said == []
 
 
 async def test_one_that_returns_is_started_again(services, autojump_clock):

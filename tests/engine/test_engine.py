@@ -10,7 +10,7 @@ from gateway.engine.starts import StartRequest
 from gateway.engine.verify import verify
 from gateway.errors import ApiError, Unavailable
 from gateway.store.changes import Upsert
-from gateway.store.failures import StoreFull
+from gateway.store.failures import StoreClosed, StoreFull
 from gateway.store.memory import MemoryStore
 from gateway.store.rows import LetterRow, PositionRow
 from tests.engine.rig import ACTIVITY, TASK, build, clock, machine, running, wait_status
@@ -327,6 +327,23 @@ async def test_a_return_waits_for_room_on_the_disk(autojump_clock):
         assert await engine.get_activity_task(ACTIVITY, "early", 60) is None
         store.full = False
         assert await engine.get_activity_task(ACTIVITY, "found", 60) is not None
+
+
+async def test_a_return_to_a_disk_that_has_failed_is_no_defect(autojump_clock, monkeypatch):
+    """Nobody can be told: the task stays handed out, as after a kill, and the daemon ends."""
+    store = MemoryStore()
+
+    async def closed(_unit):
+        raise StoreClosed("the disk is broken")
+
+    async with running(store) as engine:
+        arn = await put_machine(engine, machine(T=TASK))
+        await engine.start_execution(arn, "n", "{}")
+        lost = await engine.get_activity_task(ACTIVITY, "lost", 5)
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "commit", closed)
+            await engine.return_task(lost.token)
+        await engine.task_succeeded(lost.token, "1")
 
 
 async def test_a_resource_without_integration_fails_its_execution_clearly(autojump_clock):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import structlog
 import trio
 from outbox_rig import FakeSink, route
 from rig import build, machine, running, wait_status
@@ -13,8 +14,10 @@ from gateway.asl import flow
 from gateway.engine.express import RUNNING_MAX, ExpressStart
 from gateway.engine.publications import Target
 from gateway.errors import ApiError
-from gateway.store.failures import StoreFull
+from gateway.store.changes import Insert
+from gateway.store.failures import StoreClosed, StoreFull
 from gateway.store.memory import open_memory
+from gateway.store.rows import ExpressRow
 
 PASS = machine(A={"Type": "Pass", "Result": "done", "End": True})
 SLEEP = machine(A={"Type": "Wait", "Seconds": 100, "End": True})
@@ -272,3 +275,49 @@ async def test_a_full_disk_takes_nothing(store, autojump_clock, monkeypatch):
         await trio.sleep(10)
         assert [each.arn for each in ended] == [row.arn]
         assert await store.express() == []
+
+
+async def cut_off(store, definition):
+    """The row of an execution that a crash leaves behind."""
+    async with running(store) as engine:
+        machine, revision = await engine.catalog.create_machine("m", definition, type="EXPRESS")
+        arn = engine.catalog.arns.express("m", "e")
+        row = ExpressRow(-1, arn, machine.arn, "e", revision.id, engine.now(), '{"n":1}')
+        await store.commit([Insert(row)])
+    return row
+
+
+@pytest.mark.parametrize("definition", [PASS, SLEEP])
+async def test_a_full_disk_puts_off_what_a_crash_has_cut_off(
+    store, autojump_clock, monkeypatch, definition
+):
+    """It runs again when there is room, also where its end comes with its first unit."""
+    row = await cut_off(store, definition)
+    commit, failures = store.commit, [StoreFull("full")]
+
+    async def full_once(unit):
+        if failures:
+            raise failures.pop()
+        await commit(unit)
+
+    monkeypatch.setattr(store, "commit", full_once)
+    async with running(store) as engine:
+        ended = ends(engine)
+        await trio.sleep(200)
+        assert [(each.arn, each.status) for each in ended] == [(row.arn, "SUCCEEDED")]
+        assert failures == await store.express() == []
+
+
+async def test_a_disk_that_fails_what_runs_again_is_no_defect(store, autojump_clock, monkeypatch):
+    """It ends the daemon, which has one line to say of it."""
+    await cut_off(store, PASS)
+
+    async def closed(_unit):
+        raise StoreClosed("the disk is broken")
+
+    monkeypatch.setattr(store, "commit", closed)
+    failed = pytest.RaisesGroup(pytest.RaisesExc(StoreClosed), flatten_subgroups=True)
+    with failed, structlog.testing.capture_logs() as said:
+        async with running(store):
+            await trio.sleep(200)
+    assert said == []
