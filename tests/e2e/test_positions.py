@@ -81,8 +81,9 @@ def test_reading_goes_on_from_a_position_that_a_person_has_set(stategate, daemon
     code, said = stategate("positions", "set", "g", topic, 0, 3)
     assert (code, said) == (0, f"g {topic} 0: next is 3\n")
     until(lambda: read(daemon) == (5, 2), 30, "two are read again")
-    _, said = stategate("positions", "--json")
-    assert [each["offset"] for each in json.loads(said)["positions"]] == [5]
+    for group, offsets in (("g", [5]), ("other", [])):
+        _, said = stategate("positions", "--group", group, "--json")
+        assert [each["offset"] for each in json.loads(said)["positions"]] == offsets
 
 
 def test_a_position_stays_while_others_read_in_the_group(stategate, daemon, topic, real_kafka):
