@@ -91,6 +91,9 @@ class Functions:
         # An Express execution that a crash has cut off begins anew, and its tasks with it.
         if request.resource == ONCE and (request.again or self._calls[request.key]) and not anew:
             self.wrong.append(f"{request} is called again")
+        if not self._world.life.ready.is_set():
+            # The first calls of a life come before it is known where its Express executions are.
+            await self._world.life.ready.wait()
         if not self._stands(request):
             # It has ended just now, so the call is given up before it has begun.
             await trio.sleep(TOLD_SECONDS)
@@ -150,10 +153,8 @@ class Functions:
 
     def _open(self) -> list[TaskRow]:
         """Tasks that stand; those of Express executions have no other place than memory."""
-        places = [self._world.disk.tables().tasks]
-        # The first calls of a life come before its parts are known to the world.
-        if hasattr(self._world.life, "core"):
-            places.append(self._world.life.core.engine.express.rows._tables.tasks)
+        express = self._world.life.core.engine.express.rows
+        places = (self._world.disk.tables().tasks, express._tables.tasks)
         return [row for tasks in places for rows in tasks.values() for row in rows.values()]
 
 
