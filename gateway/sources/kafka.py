@@ -1,6 +1,6 @@
 """Kafka as a source: the settings, as they stand in the YAML file.
 
-Only settings and their checks live here. ``kafka_loop`` talks to the brokers, ``kafka_partitions``
+Only settings and their checks live here. ``kafka_loop`` talks to the brokers, ``kafka_partition``
 orders the work of each partition, ``kafka_message`` makes messages of records.
 """
 

@@ -38,6 +38,17 @@ class Record(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """In the place of a record that aiokafka cannot give us, and never will. Where the log has a
+    gap (transaction markers, compaction), the place may be in it, and the record behind it."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Assigned:
     """These partitions, and no others, are ours from now on. Answer with ``KafkaLoop.begin``."""
 
@@ -58,7 +69,7 @@ class Batch:
     """What one fetch brought for one partition; answer with ``KafkaLoop.settle``."""
 
     partition: Partition
-    records: Sequence[Record]
+    records: Sequence[Record | Unreadable]
     """In order. Empty where the log holds nothing for us up to ``next_offset`` (transaction
     markers, aborted records, a new start)."""
     next_offset: int

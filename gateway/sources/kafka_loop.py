@@ -41,9 +41,11 @@ from gateway.sources.kafka_events import (
     Partition,
     Record,
     Revoked,
+    Unreadable,
 )
 from gateway.sources.kafka_look import look, reason_of
 from gateway.sources.kafka_offsets import known_offsets, start_offsets
+from gateway.sources.kafka_unreadable import SINGLE_POLLS, read_again, read_singly
 
 POLL_SECONDS = 0.1
 UPKEEP_SECONDS = 1.0
@@ -73,6 +75,8 @@ class _Assignment:
     """Set when the trio side has ended all work of the generation."""
     placed: bool = False
     """Every partition has been sought to its position."""
+    singly: int = 0
+    """How many polls are left that look for a record which cannot be read."""
     cursors: dict[Partition, Cursor] = field(default_factory=dict)
 
 
@@ -218,7 +222,7 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
         for partition, offset in offsets.items():
             self._consumer.seek(partition, offset)
             handed = assignment.rows.get(Partition(*partition), -1)
-            assignment.cursors[Partition(*partition)] = Cursor(handed)
+            assignment.cursors[Partition(*partition)] = Cursor(offset, handed)
         self._consumer.resume(*offsets)
         assignment.placed = True
         for topic in {partition.topic for partition in partitions}:
@@ -238,12 +242,20 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
 
     async def _poll(self, assignment: _Assignment) -> None:
         try:
+            if assignment.singly:
+                await self._poll_singly(assignment)
+                return
             fetched = await self._consumer.getmany(timeout_ms=int(POLL_SECONDS * 1000))
         except OffsetOutOfRangeError as error:
             await self._start_again(assignment, error.args[0])
             return
         except NoOffsetForPartitionError:
             return  # assigned while we polled: the next turn seeks it
+        except UnicodeDecodeError:
+            if assignment is self._assignment:
+                read_again(self._consumer, assignment.cursors)
+                assignment.singly = SINGLE_POLLS
+            return
         if assignment is not self._assignment:
             # It may have been placed while its revocation was under way, so that it has cursors.
             # Nobody has sought the positions of the new one, and asking for them could take for
@@ -252,8 +264,22 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
         for partition, cursor in list(assignment.cursors.items()):
             await self._hand_over(partition, cursor, fetched.get(partition, ()))
 
+    async def _poll_singly(self, assignment: _Assignment) -> None:
+        """Until it is clear which record cannot be read."""
+        await asyncio.sleep(POLL_SECONDS)
+        assignment.singly -= 1
+        for partition, cursor in list(assignment.cursors.items()):
+            ours = TopicPartition(*partition)
+            if ours in self._consumer.assignment() and not cursor.full:
+                records = await read_singly(self._consumer, ours)
+                if assignment is not self._assignment:
+                    return
+                await self._hand_over(partition, cursor, records)
+                if records and isinstance(records[-1], Unreadable):
+                    assignment.singly = SINGLE_POLLS
+
     async def _hand_over(
-        self, partition: Partition, cursor: Cursor, records: Sequence[Record]
+        self, partition: Partition, cursor: Cursor, records: Sequence[Record | Unreadable]
     ) -> None:
         """Post what came, or that the log went on without anything for us."""
         ours = TopicPartition(*partition)

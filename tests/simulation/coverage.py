@@ -51,6 +51,7 @@ EXPECTED = (
     "kafka: a log expires",
     "kafka: a log is made anew",
     "kafka: a rebalance",
+    "kafka: a record cannot be read",
     "kafka: a record comes again",
     "kafka: a record is taken elsewhere",
     "kafka: another member",

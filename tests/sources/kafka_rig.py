@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import socket
 import uuid
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -10,6 +12,10 @@ from typing import Any
 
 import structlog
 import trio
+from aiokafka.protocol.api import RequestHeader_v1
+from aiokafka.protocol.produce import ProduceRequest_v3, ProduceResponse_v3
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.util import calc_crc32c
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from intake_rig import FakeTrigger
@@ -43,6 +49,23 @@ class Cluster:
         left = self.producer.flush(20)
         assert not left, f"{left} records were not written"
         assert not refused, refused
+
+    def produce_unreadable(self, topic: str, values: Sequence[bytes], partition: int = 0) -> None:
+        """Write records that have a header whose name is not UTF-8, which no client of ours can."""
+        builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 16)
+        for place, value in enumerate(values):
+            builder.append(place, 1_700_000_000_000, None, value, [("name", b"of it")])
+        batch = bytearray(builder.build().replace(b"name", b"n\xffme"))
+        batch[17:21] = calc_crc32c(bytes(batch[21:])).to_bytes(4, "big")
+        request = ProduceRequest_v3(None, -1, 10_000, [(topic, [(partition, bytes(batch))])])
+        data = RequestHeader_v1(request, 1).encode() + request.encode()
+        host, _, port = self.brokers.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=20) as broker:
+            broker.sendall(len(data).to_bytes(4, "big") + data)
+            with broker.makefile("rb") as answer:
+                body = io.BytesIO(answer.read(int.from_bytes(answer.read(4), "big"))[4:])
+        ((_, ((_, error, _, _),)),) = ProduceResponse_v3.decode(body).topics
+        assert error == 0
 
     def topic(self, *, partitions: int = 4) -> str:
         """A new topic."""

@@ -118,6 +118,36 @@ async def test_filtered_and_refused_records_move_the_position(cluster: Cluster) 
     assert trigger.bodies == [{"n": 0}, None]
 
 
+async def test_a_record_that_the_client_cannot_read_is_parked_with_its_place(
+    cluster: Cluster,
+) -> None:
+    """A name of a header that is not UTF-8 fails the poll. Nothing that the poll had is lost, of
+    the same partition or another, and both go on behind it."""
+    topic, trigger = cluster.topic(), KafkaTrigger()
+    for partition in range(2):
+        cluster.produce(topic, numbers(0, 3), partition=partition)
+        cluster.produce_unreadable(topic, [b"3", b"4"], partition)
+        cluster.produce(topic, numbers(5, 8), partition=partition)
+    cluster.produce(topic, numbers(0, 50), partition=2)
+    async with reading(source(cluster, topic), trigger):
+        await trigger.until(lambda: trigger.rows.get((topic, 0)) == 8)
+        await trigger.until(lambda: trigger.rows.get((topic, 1)) == 8)
+        await trigger.until(lambda: len(trigger.offsets(2)) == 50)
+        cluster.produce(topic, numbers(8, 10))
+        await trigger.until(lambda: trigger.rows.get((topic, 0)) == 10)
+    assert trigger.offsets(0) == list(range(10))
+    assert trigger.offsets(1) == list(range(8))
+    assert trigger.offsets(2) == list(range(50))
+    unfit = {m.coordinates: m.unfit for m in trigger.started if m.unfit}
+    assert unfit == {
+        f"topic {topic}, partition {partition}, offset {offset}": (
+            "a header of the record has the name b'n\\xffme', which is not UTF-8"
+        )
+        for partition in range(2)
+        for offset in (3, 4)
+    }
+
+
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
 async def test_compressed_records_are_read(cluster: Cluster, codec: str) -> None:
     """Whatever their producer compressed them with."""
