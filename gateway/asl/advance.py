@@ -14,7 +14,7 @@ from gateway.asl import redrive_records as rr
 from gateway.asl import stimuli as s
 from gateway.asl.errors import StateError
 from gateway.asl.execution import Execution
-from gateway.asl.flow import HistoryFull, Run, Witness
+from gateway.asl.flow import HistoryFull, Lookup, Run, Witness
 from gateway.asl.frame import Frame, Task, Timer
 from gateway.asl.records import Record
 from gateway.asl.scope import Json
@@ -54,13 +54,15 @@ def advance(
     seed: bytes,
     budget: int = BUDGET,
     witness: Witness | None = None,
+    activity: Lookup | None = None,
 ) -> Step:
     """Apply the stimulus and go on as far as possible without the outside world.
 
     ``at`` is milliseconds since the epoch, ``seed`` 16 bytes. A stimulus for something that no
-    longer waits gives a step without records. ``witness`` sees each record when it was applied.
+    longer waits gives a step without records. ``witness`` sees each record when it was applied;
+    ``activity`` finds the activities that there are, without which every one exists.
     """
-    run = Run(machine, execution, at, seed, witness)
+    run = Run(machine, execution, at, seed, witness, activity)
     bug: Exception | None = None
     taken = False
     try:

@@ -124,6 +124,11 @@ def not_a_timestamp(value: Json) -> StateError:
     return StateError("States.Runtime", cause, located=True)
 
 
+def no_activity(arn: str) -> StateError:
+    """The Resource of a Task is an activity that was never created, or was deleted."""
+    return StateError("States.Runtime", f"The activity {arn} does not exist.")
+
+
 def not_a_list(value: Json, path: str) -> StateError:
     """ItemsPath finds something else."""
     cause = f'Reference path "{path}" must point to array. Actual value: {shown(value)}'

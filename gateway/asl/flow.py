@@ -24,7 +24,7 @@ from gateway.asl.execution import Execution
 from gateway.asl.frame import Frame
 from gateway.asl.languages.language import Outcome
 from gateway.asl.records import INTERNAL, SAME, Record
-from gateway.asl.resources import name_in_errors
+from gateway.asl.resources import ACTIVITY, family, name_in_errors
 from gateway.asl.scope import Json, Scope
 from gateway.asl.states.state import Program, Retrier, State, StateMachine
 from gateway.asl.tokens import token_text
@@ -51,6 +51,9 @@ _FAILED: Final[dict[str, type[r.MapFailed | r.ParallelFailed]]] = {
 Witness: TypeAlias = Callable[[Record, Execution, int], None]
 """Sees a record, the execution as it has become by it, and when that was."""
 
+Lookup: TypeAlias = Callable[[str], object | None]
+"""Finds something by its ARN; None where it does not exist."""
+
 
 class HistoryFull(Exception):
     """The next event would be the last one, number 25,000, which AWS keeps for the failure."""
@@ -70,8 +73,10 @@ class Run:
         at: int,
         seed: bytes,
         witness: Witness | None = None,
+        activity: Lookup | None = None,
     ) -> None:
-        """``witness`` sees each record right after it was applied."""
+        """``witness`` sees each record right after it was applied. Without ``activity``, every
+        activity exists."""
         self.machine = machine
         self.execution = execution
         self.at = at
@@ -79,12 +84,18 @@ class Run:
         self.transitions = 0
         self._seed = seed
         self._witness = witness
+        self._activity = activity
         self._texts: dict[int, tuple[Json, bytes]] = {}
 
     @cached_property
     def random(self) -> Random:
         """The step's dice, from its seed."""
         return Random(self._seed)
+
+    def lacks(self, resource: str) -> bool:
+        """Whether the Resource is an activity that does not exist."""
+        find = self._activity
+        return find is not None and family(resource) == ACTIVITY and find(resource) is None
 
     # ------------------------------------------------------------------ emitting
     def emit(self, record: Record) -> None:

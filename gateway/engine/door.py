@@ -233,8 +233,10 @@ class Door:
         """Advance once and add what follows to ``changes``; whether the stimulus counted."""
         at = _timeout_of(hot.execution, stimulus) or self._now()
         witness = None if hot.log is None else hot.log.witness
-        seed = next(self._seeds)
-        step = advance(hot.machine, hot.execution, stimulus, at, seed, witness=witness)
+        step = advance(
+            hot.machine, hot.execution, stimulus, at, next(self._seeds),
+            witness=witness, activity=self._catalog.activity,
+        )  # fmt: skip
         if step.bug is not None:
             said = "a bug: the execution fails with States.Runtime"
             self._log.error(said, execution=hot.row.arn, stimulus=stimulus, exc_info=step.bug)

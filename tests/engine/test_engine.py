@@ -356,6 +356,32 @@ async def test_a_resource_without_integration_fails_its_execution_clearly(autoju
         assert "sqs:sendMessage" in (await engine.execution(execution)).cause
 
 
+async def test_a_task_of_an_activity_that_is_not_there_fails_at_once(autojump_clock):
+    """Nobody could ever answer it: no event asks for it, no Catch hides it. Once the activity is
+    there, a redrive goes on."""
+    async with running(MemoryStore()) as engine:
+        catch = [{"ErrorEquals": ["States.ALL"], "Next": "T"}]
+        arn = await put_machine(engine, machine(T={**TASK, "Catch": catch}))
+        await engine.catalog.delete_activity(ACTIVITY)
+        execution = (await engine.start_execution(arn, "n", "{}")).row.arn
+        await wait_status(engine, execution, "FAILED")
+        row = await engine.execution(execution)
+        assert (row.error, row.cause) == (
+            "States.Runtime", f"The activity {ACTIVITY} does not exist."
+        )  # fmt: skip
+        events = await engine.history(row.arn)
+        assert [event["type"] for event in events] == [
+            "ExecutionStarted", "TaskStateEntered", "ExecutionFailed"
+        ]  # fmt: skip
+        await engine.catalog.create_activity("work")
+        await engine.redrive_execution(row.arn, None)
+        task = await engine.get_activity_task(ACTIVITY, "w", 1)
+        assert task is not None
+        await engine.task_succeeded(task.token, "1")
+        await wait_status(engine, row.arn, "SUCCEEDED")
+        assert await differences(engine) == []
+
+
 async def test_a_resource_without_integration_waits_for_a_full_disk(autojump_clock):
     """While its failure cannot be written the engine goes on; it is written when there is room."""
     store = FullStore()

@@ -49,6 +49,8 @@ class Task(State):
         timeouts = (self.timeout(scope), self.heartbeat(scope))
         if input is not frame.data:
             run.checked(input, f"state/task '{self.name}' tried to schedule a task with an input")
+        if run.lacks(self.resource):
+            raise causes.no_activity(self.resource)
         role = None if self.credentials is None else _role(self.credentials(scope))
         given = SAME if input is frame.data else input
         run.emit(r.TaskScheduled(frame.id, run.number(), self.resource, given, *timeouts, role))
