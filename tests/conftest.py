@@ -5,15 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.kafka_broker.fixtures import real_kafka
-from tests.properties import load_quick_profile
+from tests.properties import load_profile
 
 __all__ = ["real_kafka"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """The part that leaves the slow tests out looks at fewer examples, too."""
-    if config.getoption("markexpr") == "not slow":
-        load_quick_profile()
+    load_profile(quick=config.getoption("markexpr") == "not slow")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -17,7 +17,8 @@ MOST_DEEP: Final = 1_500
 CHARACTERS: Final = 16
 """Characters made for one unit of work."""
 PATTERN_SECONDS: Final = 0.1
-"""What all the regular expressions of one evaluation may take."""
+"""What all the regular expressions of one evaluation may take of the processor, which is what
+regex counts: another program's work fails no state."""
 
 
 class Run:

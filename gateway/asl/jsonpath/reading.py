@@ -14,7 +14,7 @@ from gateway.asl.scope import Json
 MOST_WORK: Final = 2_000_000
 """Values that one reading may look at, each of them as often as it does: a second or two."""
 PATTERN_SECONDS: Final = 0.1
-"""What all the patterns of one reading may take."""
+"""What all the patterns of one reading may take of the processor, which is what regex counts."""
 
 
 class Reading:
