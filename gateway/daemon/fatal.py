@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from gateway.errors import ApiError, ConfigError, Rejected, Unavailable
 from gateway.store.failures import StoreClosed, StoreFull, StoreUnusable
@@ -22,20 +23,21 @@ _EXPECTED = (
 )
 
 
-def fatal_lines(error: BaseException) -> list[str] | None:
-    """What to print for an error that was to be expected; None for a bug, which needs its trace."""
+def fatal_lines(error: BaseException, database: Path) -> list[str] | None:
+    """What to print for an error that was to be expected, of a daemon over this database; None for
+    a bug, which needs its trace."""
     leaves = list(_leaves(error))
     if not all(isinstance(leaf, _EXPECTED) for leaf in leaves):
         return None
-    return list(dict.fromkeys(line for leaf in leaves for line in _lines(leaf)))
+    return list(dict.fromkeys(line for leaf in leaves for line in _lines(leaf, database)))
 
 
-def _lines(error: BaseException) -> list[str]:
+def _lines(error: BaseException, database: Path) -> list[str]:
     match error:
         case ConfigError():
             return [str(problem) for problem in error.problems]
         case StoreFull():
-            return ["the disk is full: make room where the database is, then start again"]
+            return [f"the disk is full: make room for {database.absolute()}, then try again"]
         case _:
             return [str(error)]
 

@@ -6,6 +6,7 @@ import faulthandler
 import gc
 import os
 import sys
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -41,14 +42,14 @@ def main(config: Config) -> int:
     try:
         trio.run(Daemon(config, notify, log).run)
     except BaseException as error:
-        notify.status(_last_words(error, log))
+        notify.status(_last_words(error, config.settings.store.path, log))
         return EXIT_FAILURE
     return 0
 
 
-def _last_words(error: BaseException, log: structlog.stdlib.BoundLogger) -> str:
+def _last_words(error: BaseException, database: Path, log: structlog.stdlib.BoundLogger) -> str:
     """Logs why it ends, with the trace if that is a bug; returns it in one line."""
-    lines = fatal_lines(error)
+    lines = fatal_lines(error, database)
     if lines is None:
         log.error("stopped by a bug", exc_info=error)
         return f"stopped by a bug: {error!r}"

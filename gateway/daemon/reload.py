@@ -71,7 +71,7 @@ class Reloader:
         try:
             changed = await self._take(parts)
         except Exception as error:
-            problems = fatal_lines(error)
+            problems = fatal_lines(error, self._state.config.settings.store.path)
             if problems is None:
                 raise
             self._state.last_reload = {"at": self._state.now(), "problems": problems}

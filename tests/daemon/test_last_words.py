@@ -7,6 +7,7 @@ import json
 import logging
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import structlog
@@ -15,6 +16,8 @@ from gateway.daemon.fatal import fatal_lines
 from gateway.daemon.logs import configure_logs
 from gateway.errors import ConfigError, Problem
 from gateway.store.failures import StoreBusy, StoreClosed, StoreFull
+
+DATABASE = Path("/srv/s.db")
 
 
 @pytest.fixture
@@ -31,15 +34,16 @@ def test_what_was_to_be_expected_is_a_line():
     """One for each problem, the same ones once, out of whatever groups they came in."""
     problems = ConfigError([Problem("api.listen", "cannot"), Problem("grace", "no")])
     group = BaseExceptionGroup("", [problems, ExceptionGroup("", [StoreBusy("held by 7")])])
-    assert fatal_lines(group) == ["api.listen: cannot", "grace: no", "held by 7"]
-    assert fatal_lines(StoreClosed("the disk has failed")) == ["the disk has failed"]
-    assert "make room" in fatal_lines(StoreFull())[0]
+    assert fatal_lines(group, DATABASE) == ["api.listen: cannot", "grace: no", "held by 7"]
+    assert fatal_lines(StoreClosed("the disk has failed"), DATABASE) == ["the disk has failed"]
+    full = "the disk is full: make room for /srv/s.db, then try again"
+    assert fatal_lines(StoreFull(), DATABASE) == [full]
 
 
 def test_a_bug_has_no_line():
     """Also where an expected error came with it."""
-    assert fatal_lines(ValueError()) is None
-    assert fatal_lines(ExceptionGroup("", [StoreBusy(""), KeyError()])) is None
+    assert fatal_lines(ValueError(), DATABASE) is None
+    assert fatal_lines(ExceptionGroup("", [StoreBusy(""), KeyError()]), DATABASE) is None
 
 
 def test_away_from_a_terminal_each_entry_is_one_line_of_json(log):

@@ -146,7 +146,8 @@ class Life:
             raise others
         if dead:
             return
-        assert fatal_lines(failure), "a full disk is said in words"
+        database = self._config.settings.store.path
+        assert fatal_lines(failure, database), "a full disk is said in words"
         self._world.trace.seen("the daemon does not come up")
         self._world.trace.say("daemon", "does not come up")
 
