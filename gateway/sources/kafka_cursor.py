@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.sources.kafka_events import Record, Unreadable
+from gateway.sources.kafka_events import Record
 
 BATCHES_AHEAD = 2
 """Batches of a partition that the trio side has at a time; then it is paused. The second one is
@@ -16,8 +16,6 @@ there so that the next fetch overlaps the work on the first."""
 class Cursor:
     """Where one partition stands."""
 
-    place: int
-    """Where reading goes on."""
     handed: int = -1
     """Everything below went to the trio side, or was stored before; -1 where nothing was."""
     settled: int | None = None
@@ -39,13 +37,13 @@ class Cursor:
         """The broker does not have what is settled."""
         return self.settled != self.committed
 
-    def news(self, records: Sequence[Record | Unreadable], next_offset: int) -> bool:
+    def news(self, records: Sequence[Record], next_offset: int) -> bool:
         """Whether there is something to hand over: records, or a log that went on without any."""
         return bool(records) or next_offset > self.handed
 
     def hand(self, next_offset: int) -> None:
         """A batch up to there goes to the trio side."""
-        self.place = self.handed = next_offset
+        self.handed = next_offset
         self.outstanding += 1
 
     def settle(self, offset: int, *, last: bool) -> None:
@@ -60,6 +58,6 @@ class Cursor:
         """The log goes on there, whatever is in work."""
         # One below: the new place itself is news. Were it not stored until a record comes, a start
         # would ask for the lost position again, and `latest` would skip what came meanwhile.
-        self.place, self.handed = offset, offset - 1
+        self.handed = offset - 1
         self.settled, self.committed = offset, None
         self.passed = self.outstanding

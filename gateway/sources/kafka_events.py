@@ -38,17 +38,6 @@ class Record(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
-    """In the place of a record that aiokafka cannot give us, and never will. Where the log has a
-    gap (transaction markers, compaction), the place may be in it, and the record behind it."""
-
-    topic: str
-    partition: int
-    offset: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Assigned:
     """These partitions, and no others, are ours from now on. Answer with ``KafkaLoop.begin``."""
 
@@ -69,7 +58,7 @@ class Batch:
     """What one fetch brought for one partition; answer with ``KafkaLoop.settle``."""
 
     partition: Partition
-    records: Sequence[Record | Unreadable]
+    records: Sequence[Record]
     """In order. Empty where the log holds nothing for us up to ``next_offset`` (transaction
     markers, aborted records, a new start)."""
     next_offset: int
@@ -86,6 +75,16 @@ class OutOfRange:
 
 
 @dataclass(frozen=True, slots=True)
+class Damaged:
+    """What the log has at the offset cannot be read. It is tried again, for a replica may be whole;
+    meanwhile the partition rests."""
+
+    partition: Partition
+    offset: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """What the brokers said when last asked."""
 
@@ -97,4 +96,4 @@ class Health:
     """Why no broker answered; None where one did."""
 
 
-Event: TypeAlias = Assigned | Revoked | Batch | OutOfRange | Health
+Event: TypeAlias = Assigned | Revoked | Batch | OutOfRange | Damaged | Health

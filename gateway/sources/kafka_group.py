@@ -17,6 +17,7 @@ from gateway.sources.kafka import KafkaSource
 from gateway.sources.kafka_events import (
     Assigned,
     Batch,
+    Damaged,
     Event,
     Health,
     OutOfRange,
@@ -95,12 +96,15 @@ class _Connection:
                         await self._revoked()
                         loop.release(generation)
                     case Batch(partition):
+                        self._status.damaged(partition, None)
                         if work := self._works.get(partition):
                             work.put(event)
                     case OutOfRange(partition, position, next_offset):
                         self._status.out_of_range(partition, position, next_offset)
                         if work := self._works.get(partition):
                             work.put(event)
+                    case Damaged(partition):
+                        self._status.damaged(partition, event)
                     case Health():
                         self._status.health(event)
         finally:

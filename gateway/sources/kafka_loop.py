@@ -14,7 +14,7 @@ import asyncio  # noqa: TID251 - this is the island
 import contextlib
 import itertools
 import re
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,28 +30,29 @@ from aiokafka.errors import (
 
 from gateway.errors import Unavailable
 from gateway.sources.kafka import KafkaSource
+from gateway.sources.kafka_batches import damages
 from gateway.sources.kafka_client import consumer_settings
 from gateway.sources.kafka_cursor import Cursor
 from gateway.sources.kafka_events import (
     Assigned,
     Batch,
+    Damaged,
     Event,
     Health,
     OutOfRange,
     Partition,
     Record,
     Revoked,
-    Unreadable,
 )
 from gateway.sources.kafka_look import look, reason_of
 from gateway.sources.kafka_offsets import known_offsets, start_offsets
-from gateway.sources.kafka_unreadable import SINGLE_POLLS, read_again, read_singly
 
 POLL_SECONDS = 0.1
 UPKEEP_SECONDS = 1.0
 """Between two commits to the broker, and between two looks for a topic that is missing."""
 UPKEEPS_PER_LOOK = 5
-"""Upkeeps between two looks at the ends of the partitions, which show as well if brokers answer."""
+"""Upkeeps between two looks at the ends of the partitions and if brokers answer, and between two
+tries to read what is damaged."""
 LOOK_SECONDS = 3.0
 RELEASE_SECONDS = 4.0
 """What a rebalance waits for work in flight; below the shortest usual session timeout of 6 s."""
@@ -75,8 +76,6 @@ class _Assignment:
     """Set when the trio side has ended all work of the generation."""
     placed: bool = False
     """Every partition has been sought to its position."""
-    singly: int = 0
-    """How many polls are left that look for a record which cannot be read."""
     cursors: dict[Partition, Cursor] = field(default_factory=dict)
 
 
@@ -90,7 +89,10 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
         self._stopping = asyncio.Event()
         self._assignment = _Assignment()
         self._seen: dict[str, frozenset[int]] = {}
-        """The partitions that each topic had when reading last began."""
+        """The partitions of each topic when reading it began; who shares them out may know less."""
+        self._damages: dict[TopicPartition, Damaged] = {}
+        self._resting: set[TopicPartition] = set()
+        """Whose log is damaged where they are read, until they are tried again."""
         self._consumer: AIOKafkaConsumer
 
     def run(self) -> None:
@@ -142,10 +144,9 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Let the trio side end its work, and leave the next owner our last offsets."""
-        del revoked  # eager rebalancing: it is always all of them
-        assignment = self._assignment
-        if assignment.generation == 0:
-            return  # the first join: there was nothing to lose
+        assignment = self._assignment  # eager rebalancing: it is always all of it
+        if assignment.generation == 0:  # the first join: there was nothing to lose
+            return
         self._post(Revoked(assignment.generation))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RELEASE_SECONDS):
@@ -157,6 +158,8 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
         """Read nothing before the stored positions are known."""
         self._assignment.arrived.set()  # whoever waits for the old one looks again
         self._assignment = _Assignment(self._assignment.generation + 1)
+        self._damages.clear()
+        self._resting.clear()
         self._consumer.pause(*assigned)
         partitions = frozenset(Partition(*topic_partition) for topic_partition in assigned)
         self._post(Assigned(self._assignment.generation, partitions))
@@ -164,6 +167,7 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
     # The loop's own work
 
     async def _main(self) -> None:
+        damages.set(self._damages)
         self._consumer = AIOKafkaConsumer(**consumer_settings(self._settings))
         try:
             await _race(self._stopping.wait(), self._serve())
@@ -216,70 +220,65 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
             return
         partitions = self._consumer.assignment()
         known = await known_offsets(self._consumer, partitions, assignment.rows)
-        offsets = known | await self._first_offsets([p for p in partitions if p not in known])
+        offsets = known | await self._first_offsets(partitions - known.keys())
         if assignment is not self._assignment or partitions != self._consumer.assignment():
             return
         for partition, offset in offsets.items():
             self._consumer.seek(partition, offset)
             handed = assignment.rows.get(Partition(*partition), -1)
-            assignment.cursors[Partition(*partition)] = Cursor(offset, handed)
+            assignment.cursors[Partition(*partition)] = Cursor(handed)
         self._consumer.resume(*offsets)
         assignment.placed = True
-        for topic in {partition.topic for partition in partitions}:
+        for topic in {partition.topic for partition in partitions} - self._seen.keys():
             self._seen[topic] = frozenset(self._consumer.partitions_for_topic(topic) or ())
 
     async def _first_offsets(
-        self, partitions: Sequence[TopicPartition]
+        self, partitions: Collection[TopicPartition]
     ) -> dict[TopicPartition, int]:
         """Where those begin of which nobody has read anything. One that was added to its topic
         while that was read has no past to leave out: whatever is in it came since."""
         added = [p for p in partitions if p.partition not in self._seen.get(p.topic, {p.partition})]
-        found = await self._starts([p for p in partitions if p not in added])
+        others = [p for p in partitions if p not in added]
+        found = await start_offsets(self._consumer, others, self._settings.start)
         return found | await start_offsets(self._consumer, added, "earliest")
-
-    async def _starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        return await start_offsets(self._consumer, partitions, self._settings.start)
 
     async def _poll(self, assignment: _Assignment) -> None:
         try:
-            if assignment.singly:
-                await self._poll_singly(assignment)
-                return
             fetched = await self._consumer.getmany(timeout_ms=int(POLL_SECONDS * 1000))
         except OffsetOutOfRangeError as error:
             await self._start_again(assignment, error.args[0])
             return
-        except NoOffsetForPartitionError:
-            return  # assigned while we polled: the next turn seeks it
-        except UnicodeDecodeError:
-            if assignment is self._assignment:
-                read_again(self._consumer, assignment.cursors)
-                assignment.singly = SINGLE_POLLS
+        except NoOffsetForPartitionError:  # assigned while we polled: the next turn seeks it
             return
         if assignment is not self._assignment:
-            # It may have been placed while its revocation was under way, so that it has cursors.
-            # Nobody has sought the positions of the new one, and asking for them could take for
-            # ever; what was fetched of it already is fetched again when it is placed.
+            # It may have been placed while it was being revoked, so that it has cursors. Nobody has
+            # sought the positions of the new one, and asking for them could take for ever; what
+            # was fetched of it already is fetched again when it is placed.
             return
         for partition, cursor in list(assignment.cursors.items()):
             await self._hand_over(partition, cursor, fetched.get(partition, ()))
+            damaged = self._damages.pop(TopicPartition(*partition), None)
+            # The same poll may have tried again, and come further.
+            if damaged is not None and cursor.handed <= damaged.offset:
+                self._rest(damaged)
 
-    async def _poll_singly(self, assignment: _Assignment) -> None:
-        """Until it is clear which record cannot be read."""
-        await asyncio.sleep(POLL_SECONDS)
-        assignment.singly -= 1
-        for partition, cursor in list(assignment.cursors.items()):
-            ours = TopicPartition(*partition)
-            if ours in self._consumer.assignment() and not cursor.full:
-                records = await read_singly(self._consumer, ours)
-                if assignment is not self._assignment:
-                    return
-                await self._hand_over(partition, cursor, records)
-                if records and isinstance(records[-1], Unreadable):
-                    assignment.singly = SINGLE_POLLS
+    def _rest(self, damaged: Damaged) -> None:
+        partition = TopicPartition(*damaged.partition)
+        if partition in self._consumer.assignment():
+            self._consumer.pause(partition)
+            self._resting.add(partition)
+            self._post(damaged)
+
+    def _try_again(self) -> None:
+        """Whoever has the log now may have it whole."""
+        for partition in self._resting & self._consumer.assignment():
+            cursor = self._assignment.cursors.get(Partition(*partition))
+            if cursor is not None and not cursor.full:
+                self._consumer.resume(partition)
+        self._resting.clear()
 
     async def _hand_over(
-        self, partition: Partition, cursor: Cursor, records: Sequence[Record | Unreadable]
+        self, partition: Partition, cursor: Cursor, records: Sequence[Record]
     ) -> None:
         """Post what came, or that the log went on without anything for us."""
         ours = TopicPartition(*partition)
@@ -296,7 +295,7 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
         self, assignment: _Assignment, lost: Mapping[TopicPartition, int]
     ) -> None:
         """The log no longer has these positions: go on at the start."""
-        offsets = await self._starts(list(lost))
+        offsets = await start_offsets(self._consumer, list(lost), self._settings.start)
         if assignment is not self._assignment:
             return
         ours = [p for p in self._consumer.assignment() if Partition(*p) in assignment.cursors]
@@ -321,6 +320,7 @@ class KafkaLoop(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
             if wrong or tick % UPKEEPS_PER_LOOK == 0:
                 health = await self._look()
                 wrong = bool(health.missing or health.away)
+                self._try_again()
                 self._post(health)
 
     async def _look(self) -> Health:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from gateway.sources.bodies import json_or_text
-from gateway.sources.kafka_events import Record, Unreadable
+from gateway.sources.kafka_events import Record
 from gateway.sources.protocol import Message
 
 Json: TypeAlias = Any
@@ -15,28 +15,19 @@ Json: TypeAlias = Any
 _TIMESTAMP_TYPES = {0: "CREATE_TIME", 1: "LOG_APPEND_TIME"}
 
 
-def message_of(record: Record | Unreadable, received_at: int) -> Message:
-    """The message of one record; of one that cannot be read, the place and the reason.
+def message_of(record: Record, received_at: int) -> Message:
+    """The message of one record.
 
     ``body`` is the parsed JSON value, else the text, else (not UTF-8) base64 with ``body_base64``
     set; a tombstone's is null. ``headers`` maps a name to its value, or to a list where it stands
     several times; keys and headers that are not UTF-8 are base64 as well, with ``key_base64`` set
     or their name in ``headers_base64``.
     """
-    place = f"{record.topic}-{record.partition}-{record.offset}"
-    coordinates = f"topic {record.topic}, partition {record.partition}, offset {record.offset}"
-    if isinstance(record, Unreadable):
-        members: dict[str, Json] = {
-            "topic": record.topic,
-            "partition": record.partition,
-            "offset": record.offset,
-        }
-        return Message(place, None, received_at, place, coordinates, members, unfit=record.reason)
     text, binary_body = _text(record.value)
     body, unfit = (text, None) if text is None or binary_body else json_or_text(text)
     key, binary_key = _text(record.key)
     headers, binary_headers = _headers(record.headers)
-    members = {
+    members: dict[str, Json] = {
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,
@@ -51,13 +42,14 @@ def message_of(record: Record | Unreadable, received_at: int) -> Message:
         members["key_base64"] = True
     if binary_headers:
         members["headers_base64"] = binary_headers
+    place = f"{record.topic}-{record.partition}-{record.offset}"
     trace = headers.get("traceparent")
     return Message(
         id=place,
         body=body,
         received_at=received_at,
         default_name=f"{place}-{record.timestamp}",
-        coordinates=coordinates,
+        coordinates=f"topic {record.topic}, partition {record.partition}, offset {record.offset}",
         members=members,
         trace=trace if isinstance(trace, str) else None,
         unfit=unfit,

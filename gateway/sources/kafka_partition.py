@@ -13,7 +13,7 @@ from random import Random
 import trio
 
 from gateway.errors import Unavailable
-from gateway.sources.kafka_events import Batch, OutOfRange, Partition, Record, Unreadable
+from gateway.sources.kafka_events import Batch, OutOfRange, Partition, Record
 from gateway.sources.kafka_message import message_of
 from gateway.sources.kafka_window import Window
 from gateway.sources.protocol import Intake
@@ -103,7 +103,7 @@ class PartitionWork:
             await self._until_durable(lambda: self._intake.rewind(row))
             self._settle(news.next_offset, False)
 
-    async def _deliver(self, chunk: Sequence[Record | Unreadable], offset: int) -> None:
+    async def _deliver(self, chunk: Sequence[Record], offset: int) -> None:
         """Return when the chunk is on disk."""
         received_at = self._intake.now()
         messages = [message_of(record, received_at) for record in chunk]

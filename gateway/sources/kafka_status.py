@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.sources.kafka import KafkaSource
-from gateway.sources.kafka_events import Health, Partition
+from gateway.sources.kafka_events import Damaged, Health, Partition
 from gateway.sources.protocol import Intake
 
 
@@ -50,9 +50,21 @@ class Status:
         )
         self._report()
 
+    def damaged(self, partition: Partition, damaged: Damaged | None) -> None:
+        """The partition cannot be read on; None where it can."""
+        reason = None
+        if damaged is not None:
+            behind = f"{self._source.group} {partition.topic} {partition.partition} OFFSET"
+            reason = (
+                f"{partition} cannot be read at offset {damaged.offset}: {damaged.reason}; it is "
+                f"tried again, and `stategate positions set {behind}` goes on behind it"
+            )
+        self.trouble(f"log of {partition}", reason)
+
     def health(self, health: Health) -> None:
         """What the brokers said when last asked."""
-        if health.away is None and self._joined:
+        # Whoever joins again has nothing assigned yet, and that is not: nothing waits.
+        if health.away is None and self._joined and health.ends.keys() >= self._positions.keys():
             self._ends = health.ends
         self._note("brokers", health.away and f"no answer from the brokers: {health.away}")
         absent = ", ".join(health.missing)

@@ -205,9 +205,7 @@ def _messages(world: World, rows: list[ExecutionRow]) -> None:
             world.trace.seen("retention: a name is free again")
             assert world.record.is_gone(name), f"{name} was started {times} times"
     inputs = {row.name: orjson.loads(row.input) for row in rows}
-    parked = [orjson.loads(body) for body in _parked(world)]
-    ours = [letter["body"] for letter in parked if letter["body"] is not None]
-    _unreadable(world, [letter["members"] for letter in parked if letter["body"] is None])
+    ours = [orjson.loads(body)["body"] for body in _parked(world)]
     for number, body in enumerate(world.orders):
         match body["kind"]:
             case "order":
@@ -217,16 +215,6 @@ def _messages(world: World, rows: list[ExecutionRow]) -> None:
             case _:
                 assert body not in ours, f"{body} was to be filtered"
     assert all(body["kind"] == "misfit" for body in ours), f"parked without need: {ours}"
-
-
-def _unreadable(world: World, members: list[dict[str, Any]]) -> None:
-    """What cannot be read is parked with its place; besides, only a gap before it may be."""
-    cluster = world.cluster
-    places = {(each["partition"], each["offset"]) for each in members}
-    needed = {each.unreadable for each in cluster.unreadable if not (each.lost or each.elsewhere)}
-    assert needed <= places, f"could not be read, and is lost: {needed - places}"
-    readable = places - {each.unreadable for each in cluster.unreadable} - cluster.marks
-    assert not readable, f"parked, and could be read: {readable}"
 
 
 def _needed(world: World) -> set[int]:

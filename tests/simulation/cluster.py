@@ -7,7 +7,7 @@ task of its own, calls the listener at each rebalance, and goes silent when the 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from types import SimpleNamespace
@@ -29,6 +29,8 @@ from aiokafka.errors import (
     RequestTimedOutError,
 )
 
+from gateway.sources.kafka_batches import damages
+from gateway.sources.kafka_events import Damaged, Partition
 from tests.simulation.trace import Trace
 
 Json = Any
@@ -49,8 +51,6 @@ class Appended:
     """Another member of the group has taken it."""
     given: int = 0
     """How often a consumer was given it."""
-    unreadable: tuple[int, int] | None = None
-    """Its partition and offset, where it has a header whose name is no text."""
 
 
 @dataclass(eq=False, slots=True)
@@ -80,9 +80,6 @@ class Cluster:
         self.trouble = 0.0
         self.logs = [Log() for _ in range(partitions)]
         self.appended: list[Appended] = []
-        self.unreadable: list[Appended] = []
-        self.marks: set[tuple[int, int]] = set()
-        """The partitions and offsets of all that there were."""
         self.committed: dict[int, int] = {}
         self.exists = dice.random() < 0.9
         """The topic; where it does not, it is made when somebody sends to it."""
@@ -107,22 +104,14 @@ class Cluster:
             self.exists = True
             self.trace.say("kafka", "the topic is there now")
         log = self.logs[partition]
-        self._mark(partition)
-        if self.dice.random() < 0.05:
-            self.unreadable.append(Appended(None, unreadable=(partition, log.end)))
-            self.trace.say("kafka", f"partition {partition} cannot be read at {log.end}")
-            log.entries.append(self.unreadable[-1])
-        self.appended.append(Appended(body))
-        log.entries.append(self.appended[-1])
-        self.trace.say("kafka", f"has {body} in partition {partition} at {log.end - 1}")
-        self._mark(partition)
-        self.news()
-
-    def _mark(self, partition: int) -> None:
-        """Now and then, of a transaction."""
         if self.dice.random() < 0.2:
-            self.marks.add((partition, self.logs[partition].end))
-            self.logs[partition].entries.append(None)
+            log.entries.append(None)
+        log.entries.append(Appended(body))
+        self.appended.append(log.entries[-1])  # type: ignore[arg-type]
+        self.trace.say("kafka", f"has {body} in partition {partition} at {log.end - 1}")
+        if self.dice.random() < 0.2:
+            log.entries.append(None)
+        self.news()
 
     def news(self) -> None:
         """The consumer looks again."""
@@ -426,9 +415,7 @@ class Consumer:
         }
 
     # ------------------------------------------------------------------------ fetching
-    async def getmany(
-        self, *partitions: TopicPartition, timeout_ms: int, max_records: int | None = None
-    ) -> dict[TopicPartition, list[Any]]:
+    async def getmany(self, *, timeout_ms: int) -> dict[TopicPartition, list[Any]]:
         """What has come; waits for it, and for an assignment even longer."""
         until = trio.current_time() + timeout_ms / 1000
         while True:
@@ -438,7 +425,7 @@ class Consumer:
                 failure, self.failure = self.failure, None
                 raise failure
             if not self._rejoining:
-                found = self._fetched(partitions, max_records)
+                found = self._fetched()
                 if found or not timeout_ms or trio.current_time() >= until:
                     await trio.lowlevel.checkpoint()
                     return found
@@ -449,22 +436,15 @@ class Consumer:
             if not waiting.cancelled_caught and not self._rejoining:
                 until = min(until, trio.current_time() + 0.1)
 
-    def _fetched(
-        self, partitions: Sequence[TopicPartition], most: int | None
-    ) -> dict[TopicPartition, list[Any]]:
-        """Records, or an error; what has been drained is given before an error is raised, unless
-        that is of a record which cannot be read."""
+    def _fetched(self) -> dict[TopicPartition, list[Any]]:
+        """Records, or an error; what has been drained is given before an error is raised."""
         found: dict[TopicPartition, list[Any]] = {}
         for each, position in self._positions.items():
-            if any(found.values()) and most is not None:
-                break
-            if partitions and each not in partitions:
-                continue
             error = self._error(each, position)
             if error is not None and not any(found.values()):
                 raise error
             if error is None and position is not None and each not in self._paused:
-                found[each] = self._fetch(each, self._cluster.logs[each.partition], position, most)
+                found[each] = self._fetch(each, self._cluster.logs[each.partition], position)
         return {each: records for each, records in found.items() if records}
 
     def _error(self, each: TopicPartition, position: int | None) -> KafkaError | None:
@@ -479,30 +459,29 @@ class Consumer:
         self._cluster.trace.seen("kafka: out of range")
         return OffsetOutOfRangeError({each: position})
 
-    def _fetch(self, at: TopicPartition, log: Log, position: int, most: int | None) -> list[Any]:
+    def _fetch(self, at: TopicPartition, log: Log, position: int) -> list[Any]:
         entries = log.entries[position - log.start :][: self._dice.randint(1, 5)]
         if entries:
             self._cluster.trace.say(
                 "kafka", f"gives {at.partition} from {position}: {len(entries)}"
             )
-        found: list[tuple[int, Appended]] = []
-        after = position + len(entries)
-        for offset, entry in enumerate(entries, position):
-            if entry is None:
-                continue
-            if entry.unreadable is not None:
-                self._cluster.trace.seen("kafka: a record cannot be read")
-                b"n\xffme".decode()
-            found.append((offset, entry))
-            if len(found) == most:
-                after = offset + 1
-                break
-        self._positions[at] = after
-        for _, entry in found:
-            if entry.given:
-                self._cluster.trace.seen("kafka: a record comes again")
-            entry.given += 1
-        return [record(at, offset, entry.body, log.made) for offset, entry in found]
+        if entries and self._dice.random() < self._cluster.trouble / 4:
+            self._cluster.trace.seen("kafka: a batch is damaged")
+            entries = entries[: self._dice.randrange(len(entries))]
+            where = position + len(entries)
+            self._cluster.trace.say("kafka", f"{at.partition} is damaged at {where}")
+            damages.get()[at] = Damaged(Partition(*at), where, "Invalid CRC")
+        self._positions[at] = position + len(entries)
+        for entry in entries:
+            if entry is not None:
+                if entry.given:
+                    self._cluster.trace.seen("kafka: a record comes again")
+                entry.given += 1
+        return [
+            record(at, position + n, entry.body, log.made)
+            for n, entry in enumerate(entries)
+            if entry is not None
+        ]
 
 
 def record(at: TopicPartition, offset: int, body: Json, made: int) -> Any:

@@ -14,8 +14,7 @@ import structlog
 import trio
 from aiokafka.protocol.api import RequestHeader_v1
 from aiokafka.protocol.produce import ProduceRequest_v3, ProduceResponse_v3
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.util import calc_crc32c
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from intake_rig import FakeTrigger
@@ -24,6 +23,16 @@ from gateway.errors import Unavailable
 from gateway.sources.kafka import KafkaSource
 from gateway.sources.protocol import Intake, Message, Outcome
 from gateway.store.rows import PositionRow
+
+
+class _Name:
+    """What stands for a text where aiokafka encodes one."""
+
+    def __init__(self, encoded: bytes) -> None:
+        self._encoded = encoded
+
+    def encode(self, *_: str) -> bytes:
+        return self._encoded
 
 
 class Cluster:
@@ -50,14 +59,15 @@ class Cluster:
         assert not left, f"{left} records were not written"
         assert not refused, refused
 
-    def produce_unreadable(self, topic: str, values: Sequence[bytes], partition: int = 0) -> None:
-        """Write records that have a header whose name is not UTF-8, which no client of ours can."""
-        builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 16)
-        for place, value in enumerate(values):
-            builder.append(place, 1_700_000_000_000, None, value, [("name", b"of it")])
-        batch = bytearray(builder.build().replace(b"name", b"n\xffme"))
-        batch[17:21] = calc_crc32c(bytes(batch[21:])).to_bytes(4, "big")
-        request = ProduceRequest_v3(None, -1, 10_000, [(topic, [(partition, bytes(batch))])])
+    def produce_batch(
+        self, topic: str, records: Sequence[tuple[bytes, bytes]], *, codec: int = 0
+    ) -> None:
+        """Write values, each with a header of that name, which need be no UTF-8, in one batch."""
+        builder = _DefaultRecordBatchBuilderPy(2, codec, 0, -1, -1, -1, 1 << 16)
+        for place, (value, name) in enumerate(records):
+            headers = [(_Name(name), b"of it")]
+            builder.append(place, 1_700_000_000_000, None, value, headers)
+        request = ProduceRequest_v3(None, -1, 10_000, [(topic, [(0, bytes(builder.build()))])])
         data = RequestHeader_v1(request, 1).encode() + request.encode()
         host, _, port = self.brokers.rpartition(":")
         with socket.create_connection((host, int(port)), timeout=20) as broker:

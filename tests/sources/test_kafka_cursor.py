@@ -7,7 +7,7 @@ from gateway.sources.kafka_cursor import Cursor
 
 def test_what_was_read_of_a_lost_place_says_nothing_of_the_new_one() -> None:
     """The broker would be told the old offset again, and count for more than we do."""
-    cursor = Cursor(90, 90, settled=90, committed=90)
+    cursor = Cursor(90, settled=90, committed=90)
     cursor.hand(101)
     cursor.move(0)
     assert (cursor.due, cursor.settled) == (True, 0)

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.sources.kafka_events import Unreadable
 from gateway.sources.kafka_message import message_of
 
 
@@ -56,15 +55,6 @@ def test_coordinates() -> None:
     assert message.coordinates == "topic shop.orders, partition 3, offset 17"
     assert message.received_at == 99
     assert message.members["timestamp_type"] == "LOG_APPEND_TIME"
-
-
-def test_what_cannot_be_read_has_its_place_and_why() -> None:
-    """No trigger takes it; whoever has the letter finds the record."""
-    message = message_of(Unreadable("shop.orders", 3, 17, "no text"), 99)
-    assert message.unfit == "no text"
-    assert message.coordinates == "topic shop.orders, partition 3, offset 17"
-    assert message.members == {"topic": "shop.orders", "partition": 3, "offset": 17}
-    assert (message.id, message.body, message.received_at) == ("shop.orders-3-17", None, 99)
 
 
 def test_headers_and_keys() -> None:
