@@ -51,6 +51,13 @@ _COUNTERS: Final = (
         "messages_duplicate",
     ),
     (
+        "messages_refused",
+        "Messages that cannot be taken and stay where they came from: in a queue with a redrive "
+        "policy, in a letter that was retried.",
+        "trigger",
+        "messages_refused",
+    ),
+    (
         "letters_written",
         "Messages and notifications that became letters, by trigger or sink.",
         "origin",

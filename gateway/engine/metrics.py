@@ -51,6 +51,7 @@ class Metrics:
         self.requests_refused: Counter[str] = Counter()
         self.messages_filtered: Counter[str] = Counter()
         self.messages_duplicate: Counter[str] = Counter()
+        self.messages_refused: Counter[str] = Counter()
         self.letters_written: Counter[str] = Counter()
         self.source_lag: dict[str, float] = {}
         self.commits = Durations(_COMMIT_SECONDS)
@@ -92,6 +93,10 @@ class Metrics:
     def duplicate(self, trigger: str, count: int = 1) -> None:
         """Messages named executions that were there already."""
         self.messages_duplicate[trigger] += count
+
+    def untaken(self, trigger: str, count: int = 1) -> None:
+        """Messages that can never be taken stay where they came from."""
+        self.messages_refused[trigger] += count
 
     def letter(self, origin: str, count: int = 1) -> None:
         """Letters were written for this trigger or sink."""

@@ -1,7 +1,8 @@
 """The messages of one receive call, from their receipt to their deletion.
 
-A message is deleted only when its outcome is on disk. One that is not comes again by itself when
-its visibility times out; nothing here makes that happen sooner, so a failure is never a hot loop.
+A message is deleted only when its outcome is on disk. One that is refused without a letter comes
+again by itself when its visibility times out; nothing here makes that happen sooner, so a failure
+is never a hot loop.
 """
 
 from __future__ import annotations
@@ -67,11 +68,15 @@ class Batch:
         """Hand a unit to the trigger; returns the records that the queue has to keep."""
         now = self._intake.now()
         messages = [to_message(record, self._queue.name, now) for record in unit]
-        try:
-            outcomes = await self._intake.deliver(messages, redrives=self._queue.redrives)
-        except Unavailable as error:
-            self._health.failed(error.reason, error.retry_after)
-            return list(unit)
+        outcomes = None
+        while outcomes is None:
+            try:
+                outcomes = await self._intake.deliver(messages, redrives=self._queue.redrives)
+            except Unavailable as error:
+                # They stay ours, and hidden: each time that they came again would count, and the
+                # queue would park them for what is wrong with our disk.
+                self._health.failed(error.reason, error.retry_after)
+                await self._health.recovered()
         self._health.succeeded()
         judged = zip(unit, outcomes, strict=True)
         return [record for record, outcome in judged if not _is_kept_by_us(outcome)]

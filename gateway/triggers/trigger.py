@@ -180,7 +180,7 @@ class Trigger:
                 case Unwanted():
                     outcomes.append(Filtered())
                 case Unfit(reason):
-                    letter = self._letter(message, reason) if keep else []
+                    letter = self._letter(message, reason, keep=keep)
                     rows += letter
                     outcomes.append(Refused(reason, _letter_id(letter)))
         results = iter(await self._start(starts, positions, rows))
@@ -188,8 +188,12 @@ class Trigger:
         self._count(settled)
         return settled
 
-    def _letter(self, message: Message, reason: str) -> list[Upsert]:
-        self._log.warning("kept as a letter", message=message.coordinates, reason=reason)
+    def _letter(self, message: Message, reason: str, *, keep: bool) -> list[Upsert]:
+        """Its rows; none where what is refused stays where it came from."""
+        said = "kept as a letter" if keep else "refused: it stays where it came from"
+        self._log.warning(said, message=message.coordinates, reason=reason)
+        if not keep:
+            return []
         now = self._engine.now()
         return message_letter(self.name, message, reason, now, self._dead_letter)
 
@@ -222,6 +226,8 @@ class Trigger:
                 return self._metrics.duplicate
             case Filtered():
                 return self._metrics.filtered
+            case Refused(letter=None):
+                return self._metrics.untaken
             case Refused():
                 return self._metrics.letter
 

@@ -79,6 +79,22 @@ async def test_a_deletion_that_never_succeeds_is_given_up(autojump_clock) -> Non
     assert len(sqs.deleted) == 4
 
 
+async def test_what_cannot_be_taken_now_is_kept_and_tried_again(autojump_clock) -> None:
+    """A disk that is full for minutes: the messages stay hidden, so that none of it counts as a
+    receipt, with which the queue would park them."""
+    trigger, sqs = FakeTrigger(), FakeSqs([])
+    full_until = trio.current_time() + 150
+    trigger.decide = lambda _: (
+        Unavailable("the disk is full", 5) if trio.current_time() < full_until else None
+    )
+    await batch_of("ab", trigger, sqs).work()
+    assert [message.body for message in trigger.started] == ["a", "b"]
+    assert len(sqs.extended) >= 150 / 15
+    assert sqs.deleted == [["r-a", "r-b"]]
+    assert 3 < len(trigger.batches) < 40
+    assert trigger.states[-1] == "running"
+
+
 async def test_messages_in_work_are_extended_at_half_time(autojump_clock) -> None:
     """Every 15 of 30 seconds, for as long as the work lasts, also after one has failed."""
     trigger, sqs = FakeTrigger(), FakeSqs([])

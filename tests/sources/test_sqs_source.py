@@ -122,7 +122,7 @@ async def test_what_the_queue_redrives_is_left_to_it(make_queue) -> None:
 
 @pytest.mark.slow
 async def test_a_trigger_that_takes_nothing_now_is_tried_again(make_queue) -> None:
-    """Unavailable: back-off, and the message comes again when its visibility is over."""
+    """Unavailable: back-off, and the message is tried again."""
     queue, trigger = make_queue(VisibilityTimeout="1"), FakeTrigger()
     answers = iter([Unavailable("disk full"), None])
     trigger.decide = lambda message: next(answers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from gateway.engine.letters import letter_message
 from gateway.errors import ApiError, Unavailable
@@ -97,13 +98,17 @@ async def test_one_message_has_one_letter(gate):
 
 
 async def test_far_side_keeps_it(gate):
-    """Where the far side parks it itself, nothing is written and it is not to be acknowledged."""
-    [outcome] = await gate.trigger(rules={"name": "$.body.nope"}).deliver(
-        [message(1)], redrives=True
-    )
+    """Where the far side parks it itself, nothing is written and it is not to be acknowledged; the
+    log has the reason, which is nowhere else."""
+    with capture_logs() as said:
+        [outcome] = await gate.trigger(rules={"name": "$.body.nope"}).deliver(
+            [message(1)], redrives=True
+        )
     assert isinstance(outcome, Refused)
     assert outcome.letter is None
     assert await letters(gate) == []
+    assert [line["reason"] for line in said] == [outcome.reason]
+    assert (gate.counted("messages_refused"), gate.counted("letters_written")) == (1, 0)
 
 
 async def test_dead_letter_goes_before_redrive(gate):
