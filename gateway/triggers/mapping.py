@@ -107,7 +107,10 @@ class Mapping:
         return made
 
     def _default_name(self, message: Message) -> str:
-        return f"{self.trigger}-{message.default_name}"
+        # Senders of webhooks choose their ids: ``b-c`` of the trigger ``a`` must not be taken for
+        # ``c`` of ``a-b``. What is no legal name gets a digest.
+        between = "/" if self.source == "webhook" and "-" in self.trigger else "-"
+        return f"{self.trigger}{between}{message.default_name}"
 
     def _dice(self, message: Message) -> Random:
         seed = sha256(f"{self.trigger}\0{message.default_name}".encode("utf-8", "surrogatepass"))

@@ -40,6 +40,19 @@ def judge(body, members=None, default_name="id-1", **rules):
     return mapping.judge(message(body, default_name, members))
 
 
+def test_senders_of_two_webhooks_never_share_a_name():
+    """They choose their ids: the second one would be told that it is a duplicate."""
+
+    def name(trigger, delivery):
+        return compile_mapping(trigger, "webhook").judge(message({}, delivery)).name
+
+    names = [name("orders", "eu-1001"), name("orders-eu", "1001"), name("orders-eu-1001", "")]
+    assert names[0] == "orders-eu-1001"
+    assert names[1].startswith("orders-eu-1001-")
+    assert len(set(names)) == 3
+    assert name("orders-eu", "1001") == names[1]
+
+
 def test_document():
     """All sources have the same members; a source's own never hide them."""
     document = compile_mapping("orders", "sqs").document(
