@@ -35,7 +35,7 @@ simulate: install
 soak: install
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),15)
 
-# Every file call of the daemon fails once in each way (hours), and the power goes a thousand times.
+# Every file call of the daemon fails once in each way (an hour or two), and the power goes a thousand times.
 faults: install
 	FAULTS=$(or $(FAULTS),every) POWER_CUTS=$(or $(POWER_CUTS),1000) $(BIN)/pytest -q tests/faults
 
