@@ -155,7 +155,7 @@ class Nested:
             if child.status != "RUNNING" and task.submitted_at is not None:
                 self._open.discard((parent, number))
                 await self._handle(parent, outcome(child, number, task.resource))
-        elif own and own.status == "RUNNING" and not await self._was_answered(parent, number):
+        elif own and own.status == "RUNNING" and not await self._goes_on(parent, number):
             await self._handle(own.id, stimuli.Stop(None, None))
 
     async def _awaited(self, key: TaskKey) -> ExecutionRow | None:
@@ -163,9 +163,12 @@ class Nested:
         execution = self._attached.awaited(key)
         return None if execution is None else await self._store.execution_by_id(execution)
 
-    async def _was_answered(self, parent: int, number: int) -> bool:
-        """Whether the task was ended by an answer: then its child goes on. Somebody had its token;
-        and where its call failed, it has none."""
+    async def _goes_on(self, parent: int, number: int) -> bool:
+        """Whether the child of a task that has ended does. It does where an answer ended the task:
+        somebody had its token; and where its call failed, it has no child. What retention has
+        deleted was settled long before, and says no more how."""
+        if await self._store.execution_by_id(parent) is None:
+            return True
         ends = (TaskSucceeded, TaskFailed)
         rows = await self._store.history(parent)
         return any(

@@ -191,7 +191,8 @@ async def test_a_branch_that_is_given_up_stops_its_child(autojump_clock):
 
 
 async def test_a_child_whose_task_was_answered_by_token_goes_on(autojump_clock):
-    """Also over a restart: whoever answered did not ask for its end."""
+    """Also over restarts, and when its parent's history is deleted: whoever answered did not ask
+    for its end."""
     store = MemoryStore()
     async with running(store) as engine:
         child = await put_machine(engine, machine(W=FOREVER), "child")
@@ -207,6 +208,10 @@ async def test_a_child_whose_task_was_answered_by_token_goes_on(autojump_clock):
         assert await given_up(engine, arn, child) == ["RUNNING"]
     async with running(store) as engine:
         assert await given_up(engine, arn, child) == ["RUNNING"]
+        assert await store.sweep(clock() + 1000, 100, engine.awaited()) == 1
+    async with running(store) as engine:
+        await trio.testing.wait_all_tasks_blocked()
+        assert [row.status for row in await children(engine, child)] == ["RUNNING"]
 
 
 @pytest.mark.parametrize("how", ["", ".sync"])
