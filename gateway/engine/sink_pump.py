@@ -151,8 +151,13 @@ class SinkPump:
             return now
         if (at := max(self._probe_at, heads[0].due)) > now:
             return min(at, *(route.deadline(row) for row in heads))
-        self._probed = heads[0].id
-        self._begin(nursery, heads[0])
+        # Not the first: those that fail whatever the sink is like would hold up the others for
+        # as long as they are tried.
+        row = await self._store.least_tried(self._name, now)
+        if row is None:
+            return now
+        self._probed = row.id
+        self._begin(nursery, row)
         return None
 
     async def _park(self, nursery: trio.Nursery, heads: Sequence[NotificationRow]) -> int | None:

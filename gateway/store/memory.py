@@ -20,7 +20,7 @@ from gateway.store.failures import StoreClosed
 from gateway.store.memory_map_runs import MemoryMapRuns
 from gateway.store.memory_tables import Tables
 from gateway.store.paging import execution_key, letter_key, make_key
-from gateway.store.protocol import ExecutionFilter, Listing, Page, Stats
+from gateway.store.protocol import LATEST_DUE, ExecutionFilter, Listing, Page, Stats
 from gateway.store.rows import (
     ActivityRow,
     AliasRow,
@@ -225,6 +225,11 @@ class MemoryStore(MemoryMapRuns):
         await trio.lowlevel.checkpoint()
         due = [row for row in self._sendable(sink) if row.due <= until]
         return sorted(due, key=lambda row: (row.due, row.created_at, row.id))[:limit]
+
+    async def least_tried(self, sink: str, until: int) -> NotificationRow | None:
+        """Of those due the one with the fewest attempts."""
+        due = (await self.notifications(sink, until, len(self._tables.notifications)))[-LATEST_DUE:]
+        return min(due, key=lambda row: row.attempts, default=None)
 
     def _sendable(self, sink: str) -> list[NotificationRow]:
         rows = [row for row in self._tables.notifications.values() if row.sink == sink]

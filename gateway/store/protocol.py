@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from gateway.store.changes import Unit
 from gateway.store.map_runs import MapRunKey, MapRunStore
@@ -32,6 +32,10 @@ from gateway.store.rows import (
     TimerRow,
     VersionRow,
 )
+
+LATEST_DUE: Final = 10_000
+"""Notifications among which the least tried is looked for: reading more of them takes too long, and
+what is new is among the latest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +177,11 @@ class Store(MapRunStore, Protocol):
     # Outbox and letters
     async def notifications(self, sink: str, until: int, limit: int) -> list[NotificationRow]:
         """Due at or before ``until``, by due; of an execution only the one of lowest sequence."""
+        ...
+
+    async def least_tried(self, sink: str, until: int) -> NotificationRow | None:
+        """Of those due the one with the fewest attempts, by due; where more than LATEST_DUE are,
+        of these."""
         ...
 
     async def letters(self, origin: str | None, page: Page) -> tuple[list[LetterRow], str | None]:

@@ -6,7 +6,7 @@ import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
-from outbox_rig import FINAL, START, FakeSink, World, execution, route
+from outbox_rig import FINAL, START, FakeSink, World, execution, now, route
 
 from gateway.engine.sink_pump import CONCURRENCY, PROBE_AFTER
 from gateway.errors import Gone, Rejected, Unavailable
@@ -177,6 +177,24 @@ async def test_failures_of_one_do_not_slow_the_sink_while_others_are_accepted(au
             await trio.sleep(0.1)
         assert (await world.outbox.status())["ops"]["state"] == "running"
         assert len(sink.accepted) == 50
+
+
+async def test_what_a_sink_never_takes_does_not_hold_up_the_others(autojump_clock):
+    """It refuses some whenever they are sent, and what is sent are these, for ever tried again: a
+    probe takes what was not tried yet, and does not go through all of them first."""
+
+    def answer(notification: Notification) -> Exception | None:
+        odd = int(notification.event["detail"]["name"][6:]) % 2
+        return Unavailable("answered 400") if odd else None
+
+    sink = FakeSink(answer)
+    async with World(route(sink)).running() as world:
+        await world.tell(*(execution(number) for number in range(1, 81, 2)))
+        await trio.sleep(2 * HOUR)
+        assert (await world.outbox.status())["ops"]["state"] == "probing"
+        await world.tell(execution(100, stop_at=now()))
+        await trio.sleep(10 * MINUTE)
+        assert sink.names == ["order-100 SUCCEEDED"]
 
 
 async def test_given_up_after_its_time(autojump_clock):

@@ -18,6 +18,7 @@ from store_rows import (
     timer,
 )
 
+from gateway.store import memory
 from gateway.store.changes import (
     DeleteActivity,
     DeleteAlias,
@@ -47,6 +48,7 @@ from gateway.store.rows import (
     TagsRow,
     VersionRow,
 )
+from gateway.store.sqlite import queries
 
 ALL = ExecutionFilter()
 VERSION = VersionRow(MACHINE, 1, 1, "first", 1_000)
@@ -435,6 +437,26 @@ async def test_only_the_first_of_an_execution_is_sent(store):
     assert [row.id for row in await store.notifications("ops", 50, 2)] == ["b2", "free 2"]
     await store.commit([DeleteNotification("a1")])
     assert [row.id for row in await store.notifications("ops", 50, 1)] == ["a2"]
+
+
+async def test_the_least_tried_of_those_due_is_found(store, monkeypatch):
+    """The first by due among equals; an execution's later one never before its first."""
+    await store.commit(
+        inserts(
+            notification("old", execution=1, due=10, attempts=3),
+            notification("later", execution=1, sequence=2, due=11),
+            notification("first", execution=2, due=20, attempts=1),
+            notification("second", execution=3, due=30, attempts=1),
+            notification("not due", execution=4, due=90),
+            notification("other sink", execution=5, sink="sns", due=5),
+        )
+    )
+    assert (await store.least_tried("ops", 50)).id == "first"
+    assert (await store.least_tried("ops", 19)).id == "old"
+    assert await store.least_tried("ops", 9) is None
+    for module in (memory, queries):
+        monkeypatch.setattr(module, "LATEST_DUE", 1)
+    assert (await store.least_tried("ops", 50)).id == "second"
 
 
 async def test_letters_are_paged_newest_first(store):

@@ -199,6 +199,7 @@ async def everything(store):
         ],
         "tasks": [await store.tasks(started=started) for started in (None, True, False)],
         "outbox": [await store.notifications(sink, at, 2) for sink in "ab" for at in TIMES],
+        "to probe": [await store.least_tried(sink, at) for sink in "ab" for at in TIMES],
         "map runs": (
             await store.open_map_runs(),
             [await store.map_runs(i) for i in IDS],

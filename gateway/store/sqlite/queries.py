@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
 
 from gateway.asl.resources import SYNC
 from gateway.store.paging import letter_key, make_key
-from gateway.store.protocol import Page, Stats
+from gateway.store.protocol import LATEST_DUE, Page, Stats
 from gateway.store.rows import (
     ActivityRow,
     AliasRow,
@@ -164,11 +164,14 @@ def attached(connection: sqlite3.Connection) -> list[TaskRow]:
 # --------------------------------------------------------------- outbox and letters
 
 # Execution 0 stands for none: nothing is sent before or after something else there.
-_NOTIFICATIONS = f"""SELECT {columns(NotificationRow)} FROM notifications AS mine
+_SENDABLE = f"""SELECT {columns(NotificationRow)} FROM notifications AS mine
     WHERE sink = ? AND (execution = 0 OR NOT EXISTS (
         SELECT 1 FROM notifications AS other WHERE other.execution = mine.execution
         AND other.sink = mine.sink AND other.sequence < mine.sequence
-    )) AND due <= ? ORDER BY due, created_at, id LIMIT ?"""
+    )) AND due <= ?"""
+_NOTIFICATIONS = f"{_SENDABLE} ORDER BY due, created_at, id LIMIT ?"
+_LEAST_TRIED = f"""SELECT * FROM ({_SENDABLE} ORDER BY due DESC, created_at DESC, id DESC LIMIT ?)
+    ORDER BY attempts, due, created_at, id LIMIT 1"""
 _LETTER_PAGE = " (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?"
 _FIRST_LETTER = (1 << 62, "")
 
@@ -177,7 +180,16 @@ def notifications(
     connection: sqlite3.Connection, sink: str, until: int, limit: int
 ) -> list[NotificationRow]:
     """What may be sent to the sink now."""
-    found = connection.execute(_NOTIFICATIONS, (sink, until, limit))
+    return _as_notifications(connection.execute(_NOTIFICATIONS, (sink, until, limit)))
+
+
+def least_tried(connection: sqlite3.Connection, sink: str, until: int) -> NotificationRow | None:
+    """What may be sent to the sink now and was sent to it least often."""
+    found = connection.execute(_LEAST_TRIED, (sink, until, LATEST_DUE))
+    return next(iter(_as_notifications(found)), None)
+
+
+def _as_notifications(found: Iterable[Sequence[Any]]) -> list[NotificationRow]:
     return [row._replace(late=bool(row.late)) for row in map(NotificationRow._make, found)]
 
 

@@ -130,6 +130,10 @@ class SqliteStore:
         """Due ones by due; of one execution only the one with the lowest sequence."""
         return self._look(queries.notifications, sink, until, limit)
 
+    async def least_tried(self, sink: str, until: int) -> NotificationRow | None:
+        """Of those due the one with the fewest attempts."""
+        return await self._read(queries.least_tried, sink, until)
+
     async def letters(self, origin: str | None, page: Page) -> tuple[list[LetterRow], str | None]:
         """One page, newest first."""
         return await self._read(queries.letters, origin, page)
