@@ -115,10 +115,14 @@ class RequestParser:
             self._fail(Malformed(400, f"the request is malformed: {error}"))
 
     def _parse(self, data: bytes) -> None:
+        rest = None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._read_plainly(data[upgrade.args[0] :])
+            rest = data[upgrade.args[0] :]
+        # Not within the handler: what the callbacks refuse would come out as its consequence.
+        if rest is not None:
+            self._read_plainly(rest)
 
     def _read_plainly(self, rest: bytes) -> None:
         """Read on behind a head that offers an upgrade, as if it did not: none is served here.
@@ -127,7 +131,8 @@ class RequestParser:
         well-formed, goes through a new parser without the offer.
         """
         method = self._parser.get_method()
-        lines = [b"%s %s HTTP/1.1" % (method, self._target)]
+        version = self._parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (method, self._target, version)]
         lines += [b"%s: %s" % each for each in self._headers if each[0] not in _UPGRADES]
         self._parser = httptools.HttpRequestParser(self)
         self._replaying = True

@@ -169,6 +169,23 @@ def test_an_offered_upgrade_is_passed_over():
         assert (body, end) == (Body(b"abc"), End())
 
 
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        (b"GET / HTTP/1.1\r\n%s\r\n", 400),
+        (POST + b"%sTransfer-Encoding: gzip\r\n\r\n", 501),
+        (POST + b"%sExpect: x\r\nContent-Length: 0\r\n\r\n", 417),
+        (b"POST / HTTP/1.0\r\n%sTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"GET / HTTP/1.0\r\n%s\r\n", None),
+    ],
+)
+def test_an_offered_upgrade_does_not_change_what_is_refused(text, status):
+    """Nor how that is answered."""
+    for offer in (b"", b"Connection: upgrade\r\nUpgrade: h2c\r\n"):
+        first = events(text.replace(b"%s", offer))[0]
+        assert getattr(first, "status", None) == status, offer
+
+
 REQUESTS = [
     b"GET /one HTTP/1.1\r\nHost: x\r\nA: b\r\n\r\n",
     POST + b"Content-Length: 5\r\n\r\nab\r\nc",
