@@ -8,7 +8,7 @@ run has ended before its children, they are stopped.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from itertools import islice
 from typing import Final, TypeAlias
@@ -156,11 +156,24 @@ class MapRunPump:
                 raise
             except Exception as error:
                 self._log.exception("a bug: the map run fails", map_run=self._row.arn)
-                cause = f"Internal error: {type(error).__name__}: {error}"
-                await self._tell(stimuli.Fail(self._wait, "States.Runtime", cause))
+                await self._fail_by_bug(f"Internal error: {type(error).__name__}: {error}")
+                if not self.over:
+                    said = "a bug: the map run rests until the next start"
+                    self._log.error(said, map_run=self._row.arn)
+                    return
                 await trio.sleep(FULL_RETRY_SECONDS)
             else:
                 return
+
+    async def _fail_by_bug(self, cause: str) -> None:
+        """Its parent is told, once there is room for that. One that is broken itself hears
+        nothing, and must not end the daemon, now and at each start."""
+        stimulus = stimuli.Fail(self._wait, "States.Runtime", cause)
+        while True:
+            with suppress(StoreFull):
+                self.over |= await self._door.handle_for_pump(self._row.execution, stimulus)
+                return
+            await trio.sleep(FULL_RETRY_SECONDS)
 
     def _begin_anew(self) -> None:
         """From the rows, when it goes on."""
@@ -278,11 +291,12 @@ class MapRunPump:
         run = (self._row.execution, self._row.number)
         self._running[child.item] = child.items
         try:
-            await self._redrive(child.child, HoldMapRun(*run))
-        except ApiError:
-            # Too old, too long or too often redriven: it stays as it is.
-            await self._store.commit([await self._as_it_was(child)])
-            self.child_ended(child.item, "FAILED")
+            try:
+                await self._redrive(child.child, HoldMapRun(*run))
+            except ApiError:
+                # Too old, too long or too often redriven: it stays as it is.
+                await self._store.commit([await self._as_it_was(child)])
+                self.child_ended(child.item, "FAILED")
         except (StoreFull, StoreConflict) as failure:
             del self._running[child.item]
             self._again.append(child)
@@ -348,7 +362,12 @@ class MapRunPump:
         """Stop what still runs."""
         self._in_memory.stop()
         run = (self._row.execution, self._row.number)
+        left: Sequence[MapItem] = ()
         while running := await self._store.map_items(*run, "RUNNING"):
+            if running == left:
+                # The disk is full, or they cannot be stopped, of which the log has the reason.
+                await trio.sleep(FULL_RETRY_SECONDS)
+            left = running
             async with trio.open_nursery() as nursery:
                 for child in running[:CHILDREN_AT_ONCE]:
                     nursery.start_soon(self._stop, child.child)

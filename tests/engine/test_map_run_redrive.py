@@ -13,6 +13,7 @@ from gateway.engine.engine import Engine
 from gateway.engine.redrive import PERIOD_MS
 from gateway.engine.verify import verify
 from gateway.errors import ApiError
+from gateway.store.failures import StoreFull
 from gateway.store.map_runs import EndMapItem
 from gateway.store.memory import open_memory
 from tests.engine.rig import ACTIVITY, TASK, build, running, wait_status
@@ -280,3 +281,28 @@ async def test_a_child_is_redriven_by_its_map_run_only(store, autojump_clock):
         for child in await children(engine):
             with pytest.raises(ApiError, match=r"ExecutionNotRedrivable.*map run"):
                 await engine.redrive_execution(child.arn, None)
+
+
+@pytest.mark.parametrize("full", [0, 3])
+async def test_a_child_that_stays_as_it_was_waits_for_room(
+    full, store, autojump_clock, monkeypatch
+):
+    """It has been redriven as often as may be; that the disk is full then is nobody's defect."""
+    commit = store.commit
+
+    async def fill(unit):
+        nonlocal full
+        if any(isinstance(each, EndMapItem) for each in unit) and full:
+            full -= 1
+            raise StoreFull("full")
+        await commit(unit)
+
+    async with running(store) as engine:
+        arn = await one_of_three_succeeds(engine)
+        held = store._tables.executions
+        for row in await children(engine):
+            held[row.id] = row._replace(redrives=1000)
+        monkeypatch.setattr(store, "commit", fill)
+        await engine.redrive_execution(arn, None)
+        row = await ended(engine, arn, "FAILED")
+        assert (row.error, full) == ("States.ExceedToleratedFailureThreshold", 0)

@@ -10,6 +10,7 @@ import trio
 
 from gateway.engine.engine import Engine
 from gateway.engine.verify import verify
+from gateway.store.changes import EndExecution
 from gateway.store.failures import StoreFull
 from gateway.store.map_runs import CountMapRun, HoldMapRun, MapItemRow
 from gateway.store.memory import open_memory
@@ -281,6 +282,47 @@ async def test_a_full_disk_delays_a_run(autojump_clock, monkeypatch):
         assert (await ended(engine, arn, "SUCCEEDED")).output == "[1,2,3]"
         [run] = await store.map_runs((await engine.execution(arn)).id)
         assert (len(full), run.total) == (3, 3)
+
+
+async def test_children_are_stopped_when_there_is_room(autojump_clock, monkeypatch):
+    """While the disk is full, that is tried every few seconds."""
+    async with open_memory() as store, running(store) as engine:
+        arn = await start(engine, distributed(TASK), [1, 2])
+        await waiting_tasks(engine, 2)
+        commit, tries = store.commit, 0
+        full_until = trio.current_time() + 60
+
+        async def fill(unit):
+            nonlocal tries
+            ends_child = any(isinstance(each, EndExecution) for each in unit) and tries
+            tries += 1
+            if tries == 100:
+                pytest.fail("it spins")
+            if ends_child and trio.current_time() < full_until:
+                raise StoreFull("full")
+            await commit(unit)
+
+        monkeypatch.setattr(store, "commit", fill)
+        await engine.stop_execution(arn, None, None)
+        row = await ended(engine, arn, "ABORTED")
+        [run] = await store.map_runs(row.id)
+        assert await engine.map_runs.counts(run) == {"ABORTED": (2, 2)}
+        assert trio.current_time() >= full_until
+
+
+async def test_a_run_whose_parent_is_damaged_rests(autojump_clock):
+    """Nobody can be told that it has failed. The engine goes on, and starts, for all others."""
+    async with open_memory() as store:
+        async with running(store) as engine:
+            damaged = (await engine.execution(await start(engine, distributed(TASK), [1]))).id
+            await waiting_tasks(engine, 1)
+        rows = store._tables.history[damaged]
+        rows.update({place: row._replace(records=b"\xff") for place, row in rows.items()})
+        async with running(store) as engine:
+            other, _ = await engine.catalog.create_machine("other", distributed(PASS))
+            await trio.sleep(60)
+            arn = (await engine.start_execution(other.arn, "e", "[1]")).row.arn
+            await wait_status(engine, arn, "SUCCEEDED")
 
 
 async def test_what_was_stopped_and_what_never_began_are_counted_as_aborted(autojump_clock):
