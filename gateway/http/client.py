@@ -57,8 +57,12 @@ class Response:
 
     async def piece(self) -> bytes:
         """The next piece of the body; nothing at its end."""
+        read = 0
         while not self._pieces and not self._whole:
-            await self._read()
+            read += await self._read()
+            if read > _HEAD_BYTES_MAX and not self._pieces and not self._whole:
+                said = f"over {_HEAD_BYTES_MAX} bytes that belong to no body"
+                raise httpcore.RemoteProtocolError(said)
         return self._pieces.pop(0) if self._pieces else b""
 
     async def head(self) -> None:
@@ -97,8 +101,8 @@ class Response:
         self._stays = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
-        if not self._whole:
+        """One header; what comes behind a body is dropped."""
+        if not self._has_head:
             self.headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
@@ -158,8 +162,7 @@ class Client:
         place = httpcore.URL(url)
         request = _request(method, place, headers, body)
         origin = _origin(place)
-        idle = self._idle.setdefault(origin, [])
-        stream = await self._take(idle) or await self._open(origin, connect_seconds)
+        stream = await self._take(origin) or await self._open(origin, connect_seconds)
         response = Response(stream, bodiless=method == "HEAD")
         good = False
         try:
@@ -169,7 +172,7 @@ class Client:
             good = response.leaves_connection_good
         finally:
             if good:
-                idle.append((monotonic(), stream))
+                self._idle.setdefault(origin, []).append((monotonic(), stream))
             else:
                 await _close(stream)
 
@@ -186,23 +189,31 @@ class Client:
             return stream
         return await stream.start_tls(self._trust, origin.host, connect_seconds)
 
-    async def _take(
-        self, idle: list[tuple[float, httpcore.AsyncNetworkStream]]
-    ) -> httpcore.AsyncNetworkStream | None:
-        """The one that was used last, if it is still good; those that are too old are closed.
+    async def _take(self, origin: _Origin) -> httpcore.AsyncNetworkStream | None:
+        """The one that was used last, if it is still good.
 
         One on which something can be read has been closed by the far side, or has an answer that
         nobody asked for: it would be taken for the answer to the next request.
         """
-        oldest = monotonic() - _IDLE_SECONDS
-        while idle and idle[0][0] < oldest:
-            await _close(idle.pop(0)[1])
+        await self._close_old()
+        idle = self._idle.get(origin, [])
         while idle:
             _, stream = idle.pop()
             if not stream.get_extra_info("is_readable"):
                 return stream
             await _close(stream)
         return None
+
+    async def _close_old(self) -> None:
+        """Also those of places that are not asked again, of which there may be no end."""
+        oldest = monotonic() - _IDLE_SECONDS
+        for origin, idle in list(self._idle.items()):
+            old = [stream for since, stream in idle if since < oldest]
+            del idle[: len(old)]
+            if not idle:
+                del self._idle[origin]
+            for stream in old:
+                await _close(stream)
 
     async def aclose(self) -> None:
         """Close those that are idle; no request may be under way."""

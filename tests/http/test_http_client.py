@@ -16,6 +16,7 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.http import client as http_client
 from gateway.http.client import Client, Response, UnknownHost
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -163,6 +164,33 @@ async def test_half_an_answer_or_another_protocol(answer):
         with pytest.raises(httpcore.RemoteProtocolError):
             await asked(client, far)
         assert not any(client._idle.values())
+
+
+async def test_what_comes_behind_a_body_is_dropped_and_has_an_end():
+    """Trailers are no headers; a far side that sends nothing else fails, and fills no memory."""
+    ends = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+    far = FarSide(ends + b"T: x\r\n\r\n", ends + b"T: x\r\n" * 50_000 + b"\r\n")
+    async with talking(far) as client:
+        async with client.ask("POST", far.url, [], b"!") as response:
+            assert (await response.piece(), await response.piece()) == (b"ok", b"")
+            assert [name for name, _ in response.headers] == ["Transfer-Encoding"]
+        with pytest.raises(httpcore.RemoteProtocolError, match="belong to no body"):
+            await asked(client, far)
+
+
+async def test_old_connections_to_other_places_are_closed_too(monkeypatch):
+    """Whatever place is asked next: there may be no end of places."""
+    first, second = FarSide(OK), FarSide(OK)
+    seconds = [0.0]
+    monkeypatch.setattr(http_client, "monotonic", lambda: seconds[0])
+    async with talking(first) as client, talking(second):
+        assert await asked(client, first) == (200, b"ok")
+        [[(_, idle)]] = client._idle.values()
+        seconds[0] = 31
+        assert await asked(client, second) == (200, b"ok")
+        assert len(client._idle) == 1
+        with pytest.raises(trio.ClosedResourceError):
+            await idle._stream.send_all(b"x")
 
 
 async def test_a_body_that_is_left_unread_drops_the_connection():
