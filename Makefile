@@ -35,7 +35,8 @@ simulate: install
 soak: install
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),15)
 
-# Every file call of the daemon fails once in each way (an hour or two), and the power goes a thousand times.
+# Every file call of the daemon fails once in each way, and the power goes a thousand times: an hour
+# or two.
 faults: install
 	FAULTS=$(or $(FAULTS),every) POWER_CUTS=$(or $(POWER_CUTS),1000) $(BIN)/pytest -q tests/faults
 

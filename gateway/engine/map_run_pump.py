@@ -171,7 +171,8 @@ class MapRunPump:
         stimulus = stimuli.Fail(self._wait, "States.Runtime", cause)
         while True:
             with suppress(StoreFull):
-                self.over |= await self._door.handle_for_pump(self._row.execution, stimulus)
+                if await self._door.handle_for_pump(self._row.execution, stimulus):
+                    self.over = True  # It may have been set meanwhile, by the parent's end.
                 return
             await trio.sleep(FULL_RETRY_SECONDS)
 

@@ -152,10 +152,11 @@ class SinkPump:
         if (at := max(self._probe_at, heads[0].due)) > now:
             return min(at, *(route.deadline(row) for row in heads))
         # Not the first: those that fail whatever the sink is like would hold up the others for
-        # as long as they are tried.
-        row = await self._store.least_tried(self._name, now)
-        if row is None:
-            return now
+        # as long as they are tried. Nor only the latest, among which an old one may not be.
+        some = [row for row in heads if row.due <= now]
+        if (other := await self._store.least_tried(self._name, now)) is not None:
+            some.append(other)
+        row = min(some, key=lambda each: each.attempts)
         self._probed = row.id
         self._begin(nursery, row)
         return None

@@ -12,6 +12,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from itertools import takewhile
 from time import monotonic
 from typing import Final, NamedTuple
 
@@ -208,11 +209,11 @@ class Client:
         """Also those of places that are not asked again, of which there may be no end."""
         oldest = monotonic() - _IDLE_SECONDS
         for origin, idle in list(self._idle.items()):
-            old = [stream for since, stream in idle if since < oldest]
+            old = list(takewhile(lambda each: each[0] < oldest, idle))
             del idle[: len(old)]
             if not idle:
                 del self._idle[origin]
-            for stream in old:
+            for _, stream in old:
                 await _close(stream)
 
     async def aclose(self) -> None:

@@ -5,7 +5,7 @@ partitions. Here the batch is read after all where only the name of a header is 
 it is damaged, the poll gives what came before, and the place is in ``damages``.
 
 aiokafka lets nobody in at that place, hence two names of its fetcher are replaced when this is
-imported. Consumers of others in this process see nothing of it.
+imported. Other consumers of this process get such names, too, and raise as ever at damages.
 """
 
 from __future__ import annotations

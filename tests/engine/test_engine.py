@@ -364,7 +364,8 @@ async def test_a_task_of_an_activity_that_is_not_there_fails_at_once(autojump_cl
         arn = await put_machine(engine, machine(T={**TASK, "Catch": catch}))
         await engine.catalog.delete_activity(ACTIVITY)
         execution = (await engine.start_execution(arn, "n", "{}")).row.arn
-        await wait_status(engine, execution, "FAILED")
+        with trio.fail_after(60):
+            await wait_status(engine, execution, "FAILED")
         row = await engine.execution(execution)
         assert (row.error, row.cause) == (
             "States.Runtime", f"The activity {ACTIVITY} does not exist."

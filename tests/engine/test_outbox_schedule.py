@@ -6,11 +6,12 @@ import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
-from outbox_rig import FINAL, START, FakeSink, World, execution, now, route
+from outbox_rig import FINAL, START, FakeSink, World, execution, route
 
 from gateway.engine.sink_pump import CONCURRENCY, PROBE_AFTER
 from gateway.errors import Gone, Rejected, Unavailable
 from gateway.sinks.protocol import Notification
+from gateway.store import memory
 from tests.properties import examples
 
 ALL = FINAL | {"RUNNING"}
@@ -179,9 +180,15 @@ async def test_failures_of_one_do_not_slow_the_sink_while_others_are_accepted(au
         assert len(sink.accepted) == 50
 
 
-async def test_what_a_sink_never_takes_does_not_hold_up_the_others(autojump_clock):
+@pytest.mark.parametrize("latest", [10_000, 1])
+@pytest.mark.parametrize("at", [START, START + 7_200_000], ids=["first by due", "last by due"])
+async def test_what_a_sink_never_takes_does_not_hold_up_the_others(
+    at, latest, autojump_clock, monkeypatch
+):
     """It refuses some whenever they are sent, and what is sent are these, for ever tried again: a
-    probe takes what was not tried yet, and does not go through all of them first."""
+    probe takes what was not tried yet, and does not go through all of them first. However few of
+    the latest are looked at, the first by due are as well."""
+    monkeypatch.setattr(memory, "LATEST_DUE", latest)
 
     def answer(notification: Notification) -> Exception | None:
         odd = int(notification.event["detail"]["name"][6:]) % 2
@@ -192,7 +199,7 @@ async def test_what_a_sink_never_takes_does_not_hold_up_the_others(autojump_cloc
         await world.tell(*(execution(number) for number in range(1, 81, 2)))
         await trio.sleep(2 * HOUR)
         assert (await world.outbox.status())["ops"]["state"] == "probing"
-        await world.tell(execution(100, stop_at=now()))
+        await world.tell(execution(100, stop_at=at))
         await trio.sleep(10 * MINUTE)
         assert sink.names == ["order-100 SUCCEEDED"]
 

@@ -219,7 +219,7 @@ def _messages(world: World, rows: list[ExecutionRow]) -> None:
 
 def _needed(world: World) -> set[int]:
     """Orders of which a copy was there to be taken, and is nobody else's."""
-    # What found the disk full too often was parked by the queue's own redrive policy.
+    # What crashes and failing deletions brought again too often was parked by the queue itself.
     dead = [world.orders.index(body) for body in world.queue.dead]
     needed = world.queued - set(dead)
     for each in world.cluster.appended:
